@@ -1,0 +1,90 @@
+/**
+ * Ferrule with its whole pipeline: identity, strict schemas, policy, an audit record for each call (kept nowhere;
+ * `ferrule-logged` has the default trail), and a write that happens once, with its record in the memory store.
+ */
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { AuditTrail, Connector, IdempotencyStore, Policy, Principal, Tool } from "@ferrule/core"
+import { Identity } from "@ferrule/mcp/Identity"
+import * as Mcp from "@ferrule/mcp/Mcp"
+import { Effect, Layer, Redacted, Schema } from "effect"
+import { HttpRouter } from "effect/http"
+// The public ways in are stdio and HTTP. This is the connection beneath stdio, without a stream on either side.
+import * as Connection from "../../packages/mcp/src/internal/connection.ts"
+import * as ConnectorHost from "../../packages/mcp/src/internal/connectorHost.ts"
+import * as ToolServer from "../../packages/mcp/src/internal/toolServer.ts"
+import type { Contender } from "../Contender.ts"
+import { bearerToken, book, price, quote, words } from "../Workload.ts"
+
+const input = Schema.Struct({
+  reference: Schema.String.check(Schema.isBetweenLength(1, 40)).annotate({ description: words.reference }),
+  grams: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 30_000 })).annotate({ description: words.grams }),
+  service: Schema.Literals(["economy", "express"]).annotate({ description: words.service }),
+  insured: Schema.Boolean.annotate({ description: words.insured })
+})
+
+const output = Schema.Struct({
+  cents: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100_000 })).annotate({
+    description: "Price in cents."
+  }),
+  days: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 30 })).annotate({ description: "Days on the way." })
+})
+
+const Quote = Tool.read(quote.name, { ...quote, input, output, allow: Policy.role("sender") })
+
+const Book = Tool.write(book.name, {
+  ...book,
+  input,
+  output,
+  allow: Policy.role("sender"),
+  idempotency: { identity: ["reference"], recovery: "repeatable", retention: "1 minute" }
+})
+
+const Parcels = Connector.make("parcels", { version: "1.0.0", tools: [Quote, Book] })
+
+const handlers = Parcels.toLayer({
+  [quote.name]: (parcel) => Effect.succeed(price(parcel)),
+  [book.name]: (parcel) => Effect.succeed(price(parcel))
+})
+
+const principal = Principal.make({ id: "bench", roles: ["sender"] })
+
+export const serveFerrule = (audit: Layer.Layer<never>): Contender => {
+  const services = Layer.mergeAll(handlers, IdempotencyStore.layerMemory, audit)
+
+  return {
+    connect: (receive) =>
+      new Promise((connected) => {
+        const serve = Effect.gen(function* () {
+          const server = ToolServer.make(yield* ConnectorHost.make(Parcels), yield* Effect.context<never>())
+          const connection = yield* Connection.make(server, principal, { write: receive })
+          connected((text) => connection.receive(JSON.parse(text)))
+          return yield* Effect.never
+        })
+        Effect.runFork(serve.pipe(Effect.scoped, Effect.provide(services)))
+      }),
+
+    serveStdio: async () => {
+      const layer = Mcp.layerStdio(ConnectorHost.make(Parcels))
+      Effect.runFork(Layer.launch(layer.pipe(Layer.provide([services, Identity.layerDeclared(principal)]))))
+    },
+
+    serveHttp: async () => {
+      const server = createServer()
+      const identity = Identity.layerTokens([{ token: Redacted.make(bearerToken), principal }])
+      const layer = HttpRouter.serve(Mcp.layerHttp(ConnectorHost.make(Parcels), { path: "/mcp" }), {
+        disableLogger: true
+      }).pipe(
+        Layer.provide([services, identity]),
+        Layer.provide(NodeHttpServer.layer(() => server, { host: "127.0.0.1", port: 0 }))
+      )
+      const listening = new Promise((done) => server.once("listening", done))
+      Effect.runFork(Layer.launch(layer))
+      await listening
+      return { port: (server.address() as AddressInfo).port, path: "/mcp" }
+    }
+  }
+}
+
+export const contender = serveFerrule(AuditTrail.layerNone)

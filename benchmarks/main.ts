@@ -1,0 +1,78 @@
+/**
+ * Measures Ferrule against its peers: `pnpm bench`.
+ *
+ *   --mode memory|stdio|http|rss   one mode; all of them otherwise, with memory held (rss) for Ferrule only
+ *   --only name,name               some contenders: ferrule, ferrule-logged, sdk, sdk-low-level, effect,
+ *                                  fastmcp, bare
+ *   --quick                        fewer and shorter windows: under a minute, and less to be trusted
+ *   --json                         the figures as JSON
+ *
+ * The peers do no more than they must: they answer one text block, hold no policy, and write no record of a call.
+ * An answer that is wrong ends the run with an error; a target that is not met does not.
+ */
+import { availableParallelism, cpus, loadavg } from "node:os"
+import { parseArgs } from "node:util"
+import { entries } from "./Contender.ts"
+import type { Subject } from "./loads/child.ts"
+import { memoryTable, table, targetTable } from "./Report.ts"
+import { type Figure, type Footprint, measure, measureMemory, modes, type Pace } from "./Rounds.ts"
+import { judge } from "./Targets.ts"
+
+const { values: options } = parseArgs({
+  options: {
+    mode: { type: "string" },
+    only: { type: "string" },
+    quick: { type: "boolean", default: false },
+    json: { type: "boolean", default: false }
+  }
+})
+
+const refuse = (message: string): never => {
+  process.stderr.write(message + "\n")
+  process.exit(2)
+}
+
+const wanted = options.mode === undefined ? [...modes, "rss"] : [options.mode]
+if (![...modes, "rss"].includes(wanted[0])) refuse(`--mode is one of ${modes.join(", ")}, rss`)
+
+const only = options.only?.split(",") ?? entries.map(({ name }) => name)
+const stranger = only.find((name) => !entries.some((entry) => entry.name === name))
+if (stranger !== undefined) refuse(`no contender is called ${stranger}: ${entries.map(({ name }) => name).join(", ")}`)
+
+const contenders = entries.filter(({ name }) => only.includes(name))
+const pace: Pace = options.quick
+  ? { rounds: 3, milliseconds: 60, warmUp: { calls: 3000, milliseconds: 1500 } }
+  : { rounds: 5, milliseconds: 200, warmUp: { calls: 10_000, milliseconds: 4000 } }
+
+const print = (text: string): void => {
+  if (!options.json) process.stdout.write(text + "\n\n")
+}
+
+const subjects: Array<Subject> = contenders.flatMap(({ name, revisions, works }) =>
+  revisions.flatMap((revision) => works.map((work) => ({ name, revision, work })))
+)
+
+/** One revision is enough to see what is kept, and the peers are measured only when memory alone is asked for. */
+const kept: Array<Subject> = contenders
+  .filter(({ name }) => name === "ferrule" || options.mode === "rss")
+  .flatMap(({ name, revisions, works }) =>
+    works.map((work) => ({ name, revision: revisions.at(-1)!, work: work === "write" ? "replay" : work }))
+  )
+
+print(
+  `Node ${process.versions.node}, ${availableParallelism()} x ${cpus()[0]?.model.trim()}, ` +
+    `load ${loadavg()[0]!.toFixed(1)}; medians of ${pace.rounds} rounds of ${pace.milliseconds} ms, each server in its own process`
+)
+
+const figures: Array<Figure> = []
+for (const mode of modes.filter((one) => wanted.includes(one))) {
+  const measured = await measure(mode, subjects, pace)
+  figures.push(...measured)
+  print(table(mode, measured))
+}
+const footprints: Array<Footprint> = wanted.includes("rss") ? await measureMemory(kept) : []
+if (footprints.length > 0) print(memoryTable(footprints))
+
+const targets = judge(figures, footprints)
+if (targets.length > 0) print(targetTable(targets))
+if (options.json) process.stdout.write(JSON.stringify({ figures, footprints, targets }, undefined, 2) + "\n")

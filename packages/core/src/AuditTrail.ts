@@ -1,0 +1,82 @@
+/**
+ * The record of every call, refusals included: who asked for what, what was decided, and how it ended.
+ *
+ * A record never holds arguments, results or secrets. Unless a layer replaces it, the trail is a structured log on
+ * stderr; `layerNone` switches it off for tests and measurements.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+
+/**
+ * One call. `time` is when it began, in epoch milliseconds, and `duration` is in milliseconds. `tool` is absent when the
+ * caller named none that exists. `decision` is `hidden` for a tool that is not shown to this principal. `outcome` is
+ * `completed`, or the tag of what it was refused with. `reference` is the shown part of the idempotency key.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AuditRecord {
+  readonly time: number
+  readonly correlationId: string
+  readonly connector: string
+  readonly principal: string
+  readonly tenant: string | undefined
+  readonly tool: string | undefined
+  readonly decision: "allowed" | "denied" | "hidden" | "unknown-tool" | "invalid"
+  readonly outcome: string
+  readonly reference: string | undefined
+  readonly replayed: boolean
+  readonly attempts: number
+  readonly duration: number
+}
+
+interface Trail {
+  /** Keeps the record. It returns when the record is as safe as this trail makes it. */
+  readonly record: (record: AuditRecord) => Effect.Effect<void>
+}
+
+const log: Trail = {
+  record: (record) =>
+    Effect.logInfo("tool call").pipe(
+      Effect.annotateLogs({ ...record }),
+      // On stdio, stdout carries the protocol.
+      Effect.provideService(Logger.LogToStderr, true)
+    )
+}
+
+/**
+ * Keeps the audit records of a connector.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export const AuditTrail: Context.Reference<Trail> = Context.Reference("@ferrule/core/AuditTrail", {
+  defaultValue: () => log
+})
+
+/**
+ * Writes each record as one structured log entry on stderr.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerLog: Layer.Layer<never> = Layer.succeed(AuditTrail, log)
+
+/**
+ * Hands each record to a function, which is how a team brings its own trail.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (record: (record: AuditRecord) => Effect.Effect<void>): Layer.Layer<never> =>
+  Layer.succeed(AuditTrail, { record })
+
+/**
+ * Keeps nothing.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerNone: Layer.Layer<never> = layer(() => Effect.void)

@@ -1,0 +1,111 @@
+/**
+ * The key of a write: a hash of who does what to which thing, so that a repeat is recognised by its meaning.
+ *
+ * A model mints a fresh key for every attempt, so a key is no argument of a tool. It is derived from the connector, the
+ * tenant and principal, the tool and the arguments that the tool declares as its identity; a client that has a key of its
+ * own sends it beside the arguments. The other arguments are guarded by a tag for each, so that a repeat with another
+ * value is refused by naming the field, without the value ever being stored.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as CanonicalJson from "./CanonicalJson.ts"
+import { type Issue, ValidationError } from "./ConnectorError.ts"
+import { sha256 } from "./internal/sha256.ts"
+import type { PrincipalData } from "./Principal.ts"
+import type * as Tool from "./Tool.ts"
+
+/**
+ * `key` names the record. `guards` lists the guarded fields, each with a tag of its value. `reference` is the part of the
+ * key that may be shown and logged.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface IdempotencyKey {
+  readonly key: string
+  readonly guards: string
+  readonly reference: string
+}
+
+/**
+ * Derives the key of a call from its decoded arguments, or takes the client's `explicit` key, in which case every field
+ * that is not free is guarded.
+ *
+ * Fails with a `ValidationError` when a field has no exact JSON form, or when the explicit key is not 16 to 255 of
+ * `A-Z a-z 0-9 _ . : -`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const derive = Effect.fnUntraced(function* (
+  connector: string,
+  tool: Tool.AnyWrite,
+  principal: PrincipalData,
+  input: object,
+  explicit: string | undefined
+): Effect.fn.Return<IdempotencyKey, ValidationError> {
+  const { identity, guarded, version } = tool.idempotency
+  if (explicit !== undefined && !/^[A-Za-z0-9_.:-]{16,255}$/.test(explicit)) {
+    return yield* ValidationError.at(
+      "idempotencyKey",
+      "must be 16 to 255 letters, digits or _ . : -",
+      "a random key such as a UUID, or none"
+    )
+  }
+  const encoded = tool.input.encode(input)
+  if (Result.isFailure(encoded)) {
+    return yield* Effect.die(new Error(`The decoded arguments of ${tool.name} have no encoded form`))
+  }
+  const issues: Array<Issue> = []
+  const canonical = (field: string): string => {
+    const value = encoded.success[field]
+    if (value === undefined) return ""
+    const text = CanonicalJson.stringify(value)
+    if (Result.isSuccess(text)) return text.success
+    issues.push({ path: field, message: `${text.failure}, so a repeat could not be recognised`, expected: "" })
+    return ""
+  }
+
+  let material = lengthPrefixed(connector, principal.tenant ?? "", principal.id, tool.name, String(version))
+  if (explicit === undefined) {
+    material += lengthPrefixed("derived")
+    for (const field of identity) material += lengthPrefixed(field, canonical(field))
+  } else {
+    material += lengthPrefixed("explicit", explicit)
+  }
+  const key = yield* sha256(material)
+
+  let guards = ""
+  for (const field of explicit === undefined ? guarded : [...identity, ...guarded]) {
+    // The key salts the tag, so equal values in two records can't be seen to be equal.
+    const tag = yield* sha256(lengthPrefixed(key, field, canonical(field)))
+    guards += `${field}:${tag.slice(0, 11)};`
+  }
+  const [first, ...others] = issues
+  if (first !== undefined) return yield* new ValidationError({ issues: [first, ...others] })
+  return { key, guards, reference: key.slice(0, 8) }
+})
+
+/**
+ * Names the guarded fields in which two calls of one key differ.
+ *
+ * @category comparing
+ * @since 0.1.0
+ */
+export const differences = (recorded: string, called: string): ReadonlyArray<string> => {
+  if (recorded === called) return []
+  const before = tags(recorded)
+  const now = tags(called)
+  return [...new Set([...before.keys(), ...now.keys()])].filter((field) => before.get(field) !== now.get(field))
+}
+
+const tags = (guards: string) =>
+  new Map(
+    guards
+      .split(";")
+      .filter((entry) => entry !== "")
+      .map((entry) => entry.split(":") as [string, string])
+  )
+
+/** No choice of parts makes two lists read alike. */
+const lengthPrefixed = (...parts: ReadonlyArray<string>): string => parts.map((part) => `${part.length}:${part}`).join("")

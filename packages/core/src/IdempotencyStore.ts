@@ -1,0 +1,296 @@
+/**
+ * Where the records of writes are kept, so that an operation happens once however often it is called.
+ *
+ * A record is made by `claim` before a write is attempted and ends `settled` with the result, or `unknown` when the
+ * attempt was cut off and nobody may guess. The store knows nothing of tools: keys, guards and results are opaque strings
+ * of well-formed Unicode. `IdempotencyStore.layerMemory` serves tests and single processes; `SqliteIdempotencyStore` is the embedded default. A further store
+ * implements this interface and runs the contract suite of `@ferrule/core/testing`.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+
+/**
+ * Says that the store did not answer, or answered something that is not a record. The operation it was asked for may or
+ * may not have been applied. `reason` names the fault for the operator's log; it never reaches the model.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class StoreError extends Schema.TaggedError<StoreError>("@ferrule/core/StoreError")("StoreError", {
+  reason: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/**
+ * A record as a claim finds it. `owner` is the nonce of the attempt that holds it, `epoch` counts takeovers from 1,
+ * `guards` is the fingerprint of the arguments that must match. `lapsed` is true when the record is `claimed` and its
+ * lease is over by the store's clock. `result` and `settledAt` (epoch milliseconds) are set when it is `settled`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Existing {
+  readonly _tag: "Existing"
+  readonly state: "claimed" | "settled" | "unknown"
+  readonly owner: string
+  readonly epoch: number
+  readonly guards: string
+  readonly lapsed: boolean
+  readonly result: string | undefined
+  readonly settledAt: number | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Claim = { readonly _tag: "Claimed" } | Existing
+
+/**
+ * Keeps records of writes. Each method is one atomic step, made durable (as far as the store promises it) before it
+ * returns, in a transaction of the store's own. Times are by one clock, the store's.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class IdempotencyStore extends Context.Service<
+  IdempotencyStore,
+  {
+    /** Who sees the records: this process alone, or every instance that is given the same store. */
+    readonly scope: "process" | "shared"
+
+    /**
+     * Makes a `claimed` record with epoch 1, or returns the one that exists, unchanged. Of any number of simultaneous
+     * claims of one key exactly one is `Claimed`. A record past its `retention` counts as absent, here and in every other
+     * step; while its lease runs a record is never past it. A lapsed lease changes nothing: the record stays as evidence
+     * that an attempt began.
+     */
+    readonly claim: (options: {
+      readonly key: string
+      readonly owner: string
+      readonly guards: string
+      readonly lease: Duration.Duration
+      readonly retention: Duration.Duration
+    }) => Effect.Effect<Claim, StoreError>
+
+    /**
+     * Stores the result and ends the record as `settled`, kept for `retention` from now. True when `owner` holds the
+     * record and it is `claimed` (its lease over or not) or `unknown`; otherwise false, and nothing has changed.
+     */
+    readonly settle: (options: {
+      readonly key: string
+      readonly owner: string
+      readonly result: string
+      readonly retention: Duration.Duration
+    }) => Effect.Effect<boolean, StoreError>
+
+    /** Removes the record, since nothing was written. True when `owner` holds it and it is `claimed`; otherwise no change. */
+    readonly release: (options: { readonly key: string; readonly owner: string }) => Effect.Effect<boolean, StoreError>
+
+    /**
+     * Turns `claimed` into `unknown`, kept for `retention` from now. True when the record is `claimed` by `owner`, and,
+     * where `lapsed` is asked for, its lease is over. The owner stays the same, so that its late `settle` is accepted.
+     */
+    readonly markUnknown: (options: {
+      readonly key: string
+      readonly owner: string
+      readonly lapsed: boolean
+      readonly retention: Duration.Duration
+    }) => Effect.Effect<boolean, StoreError>
+
+    /**
+     * Hands the record to `owner`, `claimed` with a new lease, and returns the new epoch. Only when `previousOwner` still
+     * holds it, and it is `unknown` or its lease is over; otherwise none. From then on every step of the previous owner
+     * changes nothing.
+     */
+    readonly takeOver: (options: {
+      readonly key: string
+      readonly previousOwner: string
+      readonly owner: string
+      readonly lease: Duration.Duration
+    }) => Effect.Effect<Option.Option<number>, StoreError>
+  }
+>()("@ferrule/core/IdempotencyStore") {
+  /**
+   * Keeps the records in this process, by Effect's `Clock`. They end with the process, so it serves tests and tools that
+   * run once; a server that must not write twice after a restart needs a store on disk.
+   *
+   * @category layers
+   * @since 0.1.0
+   */
+  static readonly layerMemory: Layer.Layer<IdempotencyStore> = Layer.effect(
+    IdempotencyStore,
+    Effect.map(Clock.Clock, (clock) => makeMemory(clock))
+  )
+}
+
+interface MemoryRecord {
+  readonly key: string
+  readonly guards: string
+  state: Existing["state"]
+  owner: string
+  epoch: number
+  leaseUntil: number
+  result: string | undefined
+  settledAt: number | undefined
+  expiresAt: number
+  minute: number
+  previous: MemoryRecord | undefined
+  next: MemoryRecord | undefined
+}
+
+function makeMemory(clock: Clock.Clock): IdempotencyStore["Service"] {
+  const records = new Map<string, MemoryRecord>()
+  // Lists of records by the minute in which they expire, so that old ones are found without a scan.
+  const minutes = new Map<number, MemoryRecord>()
+  let swept = minuteOf(clock.currentTimeMillisUnsafe())
+
+  const find = (key: string, now: number): MemoryRecord | undefined => {
+    const record = records.get(key)
+    return record === undefined || record.expiresAt <= now ? undefined : record
+  }
+
+  const link = (record: MemoryRecord): void => {
+    // After the clock was set back, a minute may have been swept already; the next sweep takes the record then.
+    record.minute = Math.max(minuteOf(record.expiresAt), swept)
+    record.next = minutes.get(record.minute)
+    if (record.next !== undefined) record.next.previous = record
+    minutes.set(record.minute, record)
+  }
+
+  const unlink = (record: MemoryRecord): void => {
+    if (record.next !== undefined) record.next.previous = record.previous
+    if (record.previous !== undefined) record.previous.next = record.next
+    else if (record.next !== undefined) minutes.set(record.minute, record.next)
+    else minutes.delete(record.minute)
+    record.previous = undefined
+    record.next = undefined
+  }
+
+  const expireAt = (record: MemoryRecord, expiresAt: number): void => {
+    record.expiresAt = expiresAt
+    if (minuteOf(expiresAt) === record.minute) return
+    unlink(record)
+    link(record)
+  }
+
+  const remove = (record: MemoryRecord): void => {
+    unlink(record)
+    records.delete(record.key)
+  }
+
+  // A claim adds one record and removes up to eight, so the sweep keeps up with any rate without a pause that is felt.
+  const sweep = (now: number): void => {
+    const current = minuteOf(now)
+    if (minutes.size === 0) swept = current
+    for (let budget = 8, steps = 4096; swept < current && steps > 0; steps--) {
+      for (let record = minutes.get(swept); record !== undefined; record = minutes.get(swept)) {
+        if (budget-- === 0) return
+        remove(record)
+      }
+      swept++
+    }
+  }
+
+  return IdempotencyStore.of({
+    scope: "process",
+
+    claim: ({ guards, key, lease, owner, retention }) =>
+      Effect.sync(() => {
+        const now = clock.currentTimeMillisUnsafe()
+        const previous = records.get(key)
+        if (previous !== undefined) {
+          if (previous.expiresAt > now) return existing(previous, now)
+          remove(previous)
+        }
+        const leaseUntil = now + Duration.toMillis(lease)
+        const record: MemoryRecord = {
+          key,
+          guards,
+          state: "claimed",
+          owner,
+          epoch: 1,
+          leaseUntil,
+          result: undefined,
+          settledAt: undefined,
+          expiresAt: Math.max(leaseUntil, now + Duration.toMillis(retention)),
+          minute: 0,
+          previous: undefined,
+          next: undefined
+        }
+        sweep(now)
+        records.set(key, record)
+        link(record)
+        return claimed
+      }),
+
+    settle: ({ key, owner, result, retention }) =>
+      Effect.sync(() => {
+        const now = clock.currentTimeMillisUnsafe()
+        const record = find(key, now)
+        if (record === undefined || record.owner !== owner || record.state === "settled") return false
+        record.state = "settled"
+        record.result = result
+        record.settledAt = now
+        expireAt(record, now + Duration.toMillis(retention))
+        return true
+      }),
+
+    release: ({ key, owner }) =>
+      Effect.sync(() => {
+        const record = find(key, clock.currentTimeMillisUnsafe())
+        if (record === undefined || record.owner !== owner || record.state !== "claimed") return false
+        remove(record)
+        return true
+      }),
+
+    markUnknown: ({ key, lapsed, owner, retention }) =>
+      Effect.sync(() => {
+        const now = clock.currentTimeMillisUnsafe()
+        const record = find(key, now)
+        if (record === undefined || record.owner !== owner || record.state !== "claimed") return false
+        if (lapsed && record.leaseUntil > now) return false
+        record.state = "unknown"
+        expireAt(record, now + Duration.toMillis(retention))
+        return true
+      }),
+
+    takeOver: ({ key, lease, owner, previousOwner }) =>
+      Effect.sync(() => {
+        const now = clock.currentTimeMillisUnsafe()
+        const record = find(key, now)
+        if (record === undefined || record.owner !== previousOwner || record.state === "settled") return Option.none()
+        if (record.state === "claimed" && record.leaseUntil > now) return Option.none()
+        record.state = "claimed"
+        record.owner = owner
+        record.epoch++
+        record.leaseUntil = now + Duration.toMillis(lease)
+        expireAt(record, Math.max(record.expiresAt, record.leaseUntil))
+        return Option.some(record.epoch)
+      })
+  })
+}
+
+const claimed: Claim = { _tag: "Claimed" }
+
+const minuteOf = (millis: number): number => Math.floor(millis / 60_000)
+
+const existing = (record: MemoryRecord, now: number): Existing => ({
+  _tag: "Existing",
+  state: record.state,
+  owner: record.owner,
+  epoch: record.epoch,
+  guards: record.guards,
+  lapsed: record.state === "claimed" && record.leaseUntil <= now,
+  result: record.result,
+  settledAt: record.settledAt
+})

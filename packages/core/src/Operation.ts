@@ -1,0 +1,32 @@
+/**
+ * The call that a handler is serving: which attempt it is, what the upstream may use to recognise a repeat, and how to
+ * tell the client how far it is. A handler reads it with `yield* Operation`.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+
+/**
+ * Provides the current call.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Operation extends Context.Service<
+  Operation,
+  {
+    /** The tool's name. */
+    readonly tool: string
+    /** Ties together the log, the audit record and the answer of this call. */
+    readonly correlationId: string
+    /** Counts from 1; more than 1 when the pipeline retries. */
+    readonly attempt: number
+    /**
+     * A key to send to an upstream that recognises repeats: 43 characters of base64url. Every attempt at the same write
+     * gets the same one, whichever process makes it; another `provider` gets an unrelated one, so no upstream can use what
+     * it was sent against another. For a read it is unique to the call.
+     */
+    readonly idempotencyKey: (provider: string) => Effect.Effect<string>
+    /** Reports progress to a client that asked for it; `progress` must rise. Does nothing for the others. */
+    readonly progress: (progress: number, total?: number, message?: string) => Effect.Effect<void>
+  }
+>()("@ferrule/core/Operation") {}

@@ -1,0 +1,143 @@
+/**
+ * The five steps that every call runs, on every transport, in this order.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Connector from "./Connector.ts"
+import type { Refusal } from "./ConnectorError.ts"
+import * as IdempotencyKey from "./IdempotencyKey.ts"
+import { IdempotencyStore } from "./IdempotencyStore.ts"
+import { validate } from "./pipeline/1_validate.ts"
+import { authorize } from "./pipeline/2_authorize.ts"
+import * as Idempotency from "./pipeline/3_idempotency.ts"
+import { execute, find } from "./pipeline/4_execute.ts"
+import { answerRead, answerWrite, audit, type Completed, type Findings, refusalOf } from "./pipeline/5_respond.ts"
+import * as Policy from "./Policy.ts"
+import type { PrincipalData } from "./Principal.ts"
+import type * as Tool from "./Tool.ts"
+
+/**
+ * A call as a transport hands it over. `idempotencyKey` is the client's own, when it has one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Call {
+  readonly tool: string
+  readonly arguments: unknown
+  readonly principal: PrincipalData
+  readonly idempotencyKey?: string | undefined
+  readonly progress?: ((progress: number, total?: number, message?: string) => Effect.Effect<void>) | undefined
+}
+
+/**
+ * How a call ended. `NoSuchTool` also stands for a tool that is hidden from the caller.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Outcome =
+  | Completed
+  | { readonly _tag: "Refused"; readonly refusal: Refusal; readonly correlationId: string }
+  | { readonly _tag: "NoSuchTool" }
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Pipeline {
+  /** Runs a call to its outcome. It never fails; what interrupts it leaves a write to finish on its own. */
+  readonly call: (call: Call) => Effect.Effect<Outcome>
+}
+
+/**
+ * Builds the pipeline of a connector over its handlers and, when it has a write, over the idempotency store.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export function make<C extends Connector.Any>(
+  connector: C
+): Effect.Effect<Pipeline, never, Connector.Requirements<C> | Scope.Scope>
+// `any`: which services these are depends on the connector, and the signature above says it.
+// oxlint-disable-next-line typescript/no-explicit-any
+export function make(connector: Connector.Any): Effect.Effect<Pipeline, never, any> {
+  return Effect.gen(function* () {
+    const programs = yield* connector.handlers
+    const tools = new Map<string, Tool.Any>(connector.tools.map((tool: Tool.Any) => [tool.name, tool]))
+    const writes = connector.tools.some((tool: Tool.Any) => tool.kind === "write")
+    const once = writes ? yield* Idempotency.make(yield* IdempotencyStore) : notDeclared
+
+    const steps = Effect.fnUntraced(function* (call: Call, tool: Tool.Any, findings: Findings) {
+      const { principal, progress } = call
+      const { correlationId, attempts } = findings
+      const program = programs.get(tool.name)
+      if (program === undefined) return yield* Effect.die(new Error(`${tool.name} has no handler`))
+
+      const input = yield* validate(tool, call.arguments)
+      findings.decision = "denied"
+      yield* authorize(tool, principal, input)
+      findings.decision = "allowed"
+
+      const common = { tool, program, principal, input, correlationId, attempts, progress }
+      if (tool.kind === "read") {
+        return yield* answerRead(tool, yield* execute({ ...common, key: correlationId }, Effect.void))
+      }
+      const key = yield* IdempotencyKey.derive(connector.name, tool, principal, input, call.idempotencyKey)
+      findings.reference = key.reference
+      const execution = { ...common, key: key.key }
+      const done = yield* once({
+        tool,
+        key,
+        attempts,
+        execute: (gate) => execute(execution, gate),
+        find: find(execution)
+      })
+      return yield* answerWrite(tool, key.reference, done)
+    })
+
+    const call = (call: Call): Effect.Effect<Outcome> =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(Clock.currentTimeMillis, (time): Effect.Effect<Outcome> => {
+          const findings = begin(connector.name, call.principal, time)
+          const tool = tools.get(call.tool)
+          findings.tool = tool?.name
+          if (tool === undefined || !Policy.isVisible(tool.allow, call.principal)) {
+            findings.decision = tool === undefined ? "unknown-tool" : "hidden"
+            return Effect.as(audit(findings, "NoSuchTool", false), { _tag: "NoSuchTool" })
+          }
+          return Effect.matchCauseEffect(restore(steps(call, tool, findings)), {
+            onSuccess: (completed) => Effect.as(audit(findings, "Completed", completed.replay !== undefined), completed),
+            onFailure: (cause) => refuse(findings, cause)
+          })
+        })
+      )
+    return { call }
+  })
+}
+
+/** Ends a call that was refused. A caller who has left gets nothing, but leaves its record. */
+const refuse = (findings: Findings, cause: Cause.Cause<Idempotency.Refused>): Effect.Effect<Outcome> =>
+  Effect.flatMap(refusalOf(cause, findings.correlationId), (refusal) =>
+    Effect.as(audit(findings, Cause.hasInterruptsOnly(cause) ? "Interrupted" : refusal._tag, false), {
+      _tag: "Refused",
+      refusal,
+      correlationId: findings.correlationId
+    })
+  )
+
+const notDeclared = () => Effect.die(new Error("A connector without writes has no idempotency store"))
+
+const begin = (connector: string, principal: PrincipalData, time: number): Findings => ({
+  time,
+  connector,
+  correlationId: globalThis.crypto.randomUUID(),
+  principal: principal.id,
+  tenant: principal.tenant,
+  tool: undefined,
+  decision: "invalid",
+  reference: undefined,
+  attempts: { count: 0, uncertain: false }
+})

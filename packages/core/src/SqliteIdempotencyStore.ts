@@ -1,0 +1,313 @@
+/**
+ * Keeps the records of writes in one SQLite file, through Node's own `node:sqlite` (Node 22.19 or newer).
+ *
+ * The embedded default: it needs no server, survives `kill -9` and power loss, and several processes on one machine may share
+ * the file. Use a local disk; on a network file system SQLite's locks do not hold. The file is the store's own: one that
+ * another program made is refused, so that neither can harm the other. It is created for its owner's eyes only (mode 600),
+ * since results are in it. `layer` opens it, or says at start what is wrong with it.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type { DatabaseSync } from "node:sqlite"
+import * as SqliteFile from "./internal/SqliteFile.ts"
+import { type Claim, type Existing, IdempotencyStore, StoreError } from "./IdempotencyStore.ts"
+
+/**
+ * - `filename`: the file, made when absent; its folder must exist.
+ * - `durability`: what a record survives once a step has returned. `"power-loss"` (default) waits for the disk at each
+ *   commit. `"process"` does not: it survives the end of the process, but after power loss or a crash of the system the
+ *   last writes may run again.
+ * - `lockTimeout`: how long a step waits while another process holds the file's lock, 5 seconds unless given.
+ * - `cleanupInterval`: how often records past their retention are deleted, 1 minute unless given.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly filename: string
+  readonly durability?: "power-loss" | "process"
+  readonly lockTimeout?: Duration.Input
+  readonly cleanupInterval?: Duration.Input
+}
+
+/**
+ * Opens the file and keeps records in it, by Effect's `Clock`, until the layer's scope closes. Steps that arrive in the
+ * same turn of the event loop share one commit, and none is answered before it.
+ *
+ * Fails when the file or its folder cannot be opened or written, is damaged, belongs to another program, or was written by
+ * a newer version. The error names the file and says what to do, and the file is as it was.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<IdempotencyStore, StoreError> =>
+  Layer.effect(IdempotencyStore, make(options))
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: (
+  options: Options
+) => Effect.Effect<IdempotencyStore["Service"], StoreError, Scope.Scope> = Effect.fnUntraced(function* (options) {
+  const clock = yield* Clock.Clock
+  const lockTimeout = Duration.fromInputUnsafe(options.lockTimeout ?? "5 seconds")
+  const describe = SqliteFile.describe(options.filename, lockTimeout)
+  // Other processes hold the lock in real time, so waiting for it never follows a test's clock.
+  const untilTimeout = Schedule.spaced("2 millis").pipe(Schedule.upTo({ duration: lockTimeout }))
+  const waitForLock = <A>(attempt: () => A): Effect.Effect<A, StoreError> =>
+    Effect.try({ try: attempt, catch: describe }).pipe(
+      Effect.retry({ while: (error) => SqliteFile.isBusy(error.cause), schedule: untilTimeout }),
+      Effect.provideService(Clock.Clock, Clock.Clock.defaultValue())
+    )
+
+  const { db, sql } = yield* Effect.acquireRelease(
+    waitForLock(() => {
+      const synchronous = options.durability === "process" ? "NORMAL" : "FULL"
+      return SqliteFile.open(options.filename, { applicationId, version: 1, synchronous, schema, prepare })
+    }),
+    ({ db }) => Effect.sync(() => db.close())
+  )
+
+  const now = (): number => Math.floor(clock.currentTimeMillisUnsafe())
+
+  const find = (key: string, time: number): Existing | undefined => {
+    const row = sql.find.get(key, time)
+    if (row === undefined) return undefined
+    const decoded = decodeRow(row)
+    if (Result.isFailure(decoded)) throw undecodable(options.filename, key)
+    const { lapsed, result, settledAt, ...record } = decoded.success
+    return {
+      _tag: "Existing",
+      ...record,
+      lapsed: lapsed === 1,
+      result: result ?? undefined,
+      settledAt: settledAt ?? undefined
+    }
+  }
+
+  // Throws, and has done nothing, when another process holds the lock; otherwise every step is answered.
+  const commit = (steps: ReadonlyArray<Step>): void => {
+    sql.begin.run()
+    let answers: ReadonlyArray<Exit.Exit<unknown, StoreError>>
+    try {
+      answers = steps.map((step) => {
+        if (step.abandoned) return Exit.void
+        try {
+          return Exit.succeed(step.run())
+        } catch (cause) {
+          // SQLite may have undone the steps before this one too, as it does when the disk is full.
+          if (!db.isTransaction) throw cause
+          return Exit.fail(describe(cause))
+        }
+      })
+      sql.commit.run()
+    } catch (cause) {
+      if (db.isTransaction) sql.rollback.run()
+      return fail(steps, describe(cause))
+    }
+    steps.forEach((step, index) => step.answer(answers[index]))
+  }
+
+  const closed = new StoreError({ reason: `${options.filename} has been closed.` })
+  const queue = yield* Effect.acquireRelease(Queue.unbounded<Step>(), (queue) =>
+    Effect.andThen(
+      Effect.map(Queue.clear(queue), (steps) => fail(steps, closed)),
+      Queue.shutdown(queue)
+    )
+  )
+  yield* Queue.takeBetween(queue, 1, 256).pipe(
+    Effect.flatMap((steps) =>
+      waitForLock(() => commit(steps)).pipe(
+        Effect.catch((error) => Effect.sync(() => fail(steps, error))),
+        Effect.onInterrupt(() => Effect.sync(() => fail(steps, closed)))
+      )
+    ),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  const write = <A>(run: () => A): Effect.Effect<A, StoreError> =>
+    Effect.callback((resume) => {
+      // The step's own `run` makes the answer, so it is an `A`.
+      const step: Step = { run, answer: resume as Step["answer"], abandoned: false }
+      if (!Queue.offerUnsafe(queue, step)) return resume(Effect.fail(closed))
+      return Effect.sync(() => {
+        step.abandoned = true
+      })
+    })
+
+  yield* write(() => sql.clean.run(now(), cleanupBatch).changes).pipe(
+    Effect.repeat({ while: (removed) => removed === cleanupBatch }),
+    Effect.catch((error) => Effect.logWarning("Records past their retention could not be deleted.", error)),
+    Effect.repeat(Schedule.spaced(options.cleanupInterval ?? "1 minute")),
+    Effect.forkScoped
+  )
+
+  return IdempotencyStore.of({
+    scope: "shared",
+
+    claim: ({ guards, key, lease, owner, retention }) =>
+      Effect.suspend((): Effect.Effect<Claim, StoreError> => {
+        try {
+          // A replay only reads: it takes no lock and makes no commit.
+          const existing = find(key, now())
+          if (existing !== undefined) return Effect.succeed(existing)
+        } catch (cause) {
+          if (!SqliteFile.isBusy(cause)) return Effect.fail(describe(cause))
+        }
+        return write(() => {
+          const time = now()
+          const leaseUntil = after(time, lease)
+          const expiresAt = Math.max(leaseUntil, after(time, retention))
+          const { changes } = sql.claim.run(key, time, owner, guards, leaseUntil, expiresAt)
+          return changes === 1 ? { _tag: "Claimed" } : find(key, time)!
+        })
+      }),
+
+    settle: ({ key, owner, result, retention }) =>
+      write(() => {
+        const time = now()
+        return sql.settle.run(key, time, owner, result, after(time, retention)).changes === 1
+      }),
+
+    release: ({ key, owner }) => write(() => sql.release.run(key, now(), owner).changes === 1),
+
+    markUnknown: ({ key, lapsed, owner, retention }) =>
+      write(() => {
+        const time = now()
+        const leaseBy = lapsed ? time : Number.MAX_SAFE_INTEGER
+        return sql.markUnknown.run(key, time, owner, leaseBy, after(time, retention)).changes === 1
+      }),
+
+    takeOver: ({ key, lease, owner, previousOwner }) =>
+      write(() => {
+        const time = now()
+        const row = sql.takeOver.get(key, time, previousOwner, owner, after(time, lease))
+        return row === undefined ? Option.none() : Option.some(decodeEpoch(row).epoch)
+      })
+  })
+})
+
+const holder = { owner: Schema.String, epoch: Schema.Int, guards: Schema.String }
+const noResult = { result: Schema.Null, settledAt: Schema.Null }
+
+const decodeRow = Schema.decodeUnknownResult(
+  Schema.Union([
+    Schema.Struct({ state: Schema.Literal("claimed"), ...holder, lapsed: Schema.Literals([0, 1]), ...noResult }),
+    Schema.Struct({ state: Schema.Literal("unknown"), ...holder, lapsed: Schema.Literal(0), ...noResult }),
+    Schema.Struct({
+      state: Schema.Literal("settled"),
+      ...holder,
+      lapsed: Schema.Literal(0),
+      result: Schema.String,
+      settledAt: Schema.Int
+    })
+  ])
+)
+
+const decodeEpoch = Schema.decodeUnknownSync(Schema.Struct({ epoch: Schema.Int }))
+
+// Neither the row nor the decoder's words are in the text, since a result may hold secrets.
+const undecodable = (filename: string, key: string): StoreError =>
+  new StoreError({
+    reason:
+      `${filename}: the record with the key ${key} is damaged, and what became of its write cannot be read. ` +
+      "Nothing was executed. Repair the row, or delete it once you know that repeating the write does no harm."
+  })
+
+/** A step of a caller that waits for the next commit. */
+interface Step {
+  readonly run: () => unknown
+  readonly answer: (exit: Exit.Exit<unknown, StoreError>) => void
+  abandoned: boolean
+}
+
+const fail = (steps: ReadonlyArray<Step>, error: StoreError): void => {
+  for (const step of steps) step.answer(Exit.fail(error))
+}
+
+const after = (time: number, duration: Duration.Duration): number =>
+  Math.min(time + Math.ceil(Duration.toMillis(duration)), Number.MAX_SAFE_INTEGER)
+
+// Few enough that calls in between are not held up.
+const cleanupBatch = 200
+
+// "FERR"
+const applicationId = 0x46455252
+
+const schema = `
+CREATE TABLE ferrule_idempotency (
+  key TEXT NOT NULL PRIMARY KEY,
+  state TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  guards TEXT NOT NULL,
+  lease_until INTEGER,
+  result TEXT,
+  settled_at INTEGER,
+  expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX ferrule_idempotency_expires_at ON ferrule_idempotency (expires_at);
+`
+
+// Parameters go by number, since binding them by name costs as much as the statement.
+const prepare = (db: DatabaseSync) => ({
+  begin: db.prepare("BEGIN IMMEDIATE"),
+  commit: db.prepare("COMMIT"),
+  rollback: db.prepare("ROLLBACK"),
+
+  /** Takes key, time. */
+  find: db.prepare(`
+    SELECT state, owner, epoch, guards, result, settled_at AS settledAt,
+      state = 'claimed' AND lease_until <= ?2 AS lapsed
+    FROM ferrule_idempotency WHERE key = ?1 AND expires_at > ?2`),
+
+  /** Takes key, time, owner, guards, end of the lease, expiry. */
+  claim: db.prepare(`
+    INSERT INTO ferrule_idempotency (key, state, owner, epoch, guards, lease_until, expires_at)
+    VALUES (?1, 'claimed', ?3, 1, ?4, ?5, ?6)
+    ON CONFLICT (key) DO UPDATE SET
+      state = 'claimed', owner = ?3, epoch = 1, guards = ?4, lease_until = ?5,
+      result = NULL, settled_at = NULL, expires_at = ?6
+    WHERE ferrule_idempotency.expires_at <= ?2`),
+
+  /** Takes key, time, owner, result, expiry. */
+  settle: db.prepare(`
+    UPDATE ferrule_idempotency
+    SET state = 'settled', result = ?4, settled_at = ?2, lease_until = NULL, expires_at = ?5
+    WHERE key = ?1 AND owner = ?3 AND state IN ('claimed', 'unknown') AND expires_at > ?2`),
+
+  /** Takes key, time, owner. */
+  release: db.prepare(`
+    DELETE FROM ferrule_idempotency
+    WHERE key = ?1 AND owner = ?3 AND state = 'claimed' AND expires_at > ?2`),
+
+  /** Takes key, time, owner, the time by which the lease must be over, expiry. */
+  markUnknown: db.prepare(`
+    UPDATE ferrule_idempotency
+    SET state = 'unknown', lease_until = NULL, expires_at = ?5
+    WHERE key = ?1 AND owner = ?3 AND state = 'claimed' AND lease_until <= ?4 AND expires_at > ?2`),
+
+  /** Takes key, time, previous owner, owner, end of the lease. */
+  takeOver: db.prepare(`
+    UPDATE ferrule_idempotency
+    SET state = 'claimed', owner = ?4, epoch = epoch + 1, lease_until = ?5, expires_at = max(expires_at, ?5)
+    WHERE key = ?1 AND owner = ?3 AND expires_at > ?2
+      AND (state = 'unknown' OR state = 'claimed' AND lease_until <= ?2)
+    RETURNING epoch`),
+
+  /** Takes time, limit. */
+  clean: db.prepare(`
+    DELETE FROM ferrule_idempotency WHERE rowid IN (
+      SELECT rowid FROM ferrule_idempotency WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)`)
+})

@@ -1,0 +1,260 @@
+/**
+ * A tool as a declaration: its contract, who may call it, and for a write how it happens once.
+ *
+ * `read` declares a tool that changes nothing; `write` one that does, and it does not compile without saying how a repeat
+ * is recognised and what happens after a crash. A tool knows nothing of its handler, so that a connector can be listed,
+ * audited and documented without running anything or holding a secret.
+ */
+import * as Duration from "effect/Duration"
+import type * as Schedule from "effect/Schedule"
+import type * as Schema from "effect/Schema"
+import { DefinitionError, type TransientError } from "./ConnectorError.ts"
+import type { Policy } from "./Policy.ts"
+import * as Retry from "./Retry.ts"
+import * as ToolSchema from "./ToolSchema.ts"
+
+/**
+ * What a later call does when an earlier attempt was cut off after it may have written:
+ *
+ * - `"repeatable"`: execute again, since repeating the operation changes nothing (a set, or a delete by id);
+ * - `"downstream-key"`: execute again with the same `Operation.idempotencyKey`, which the handler sends to the upstream;
+ * - `"reconcile"`: ask the handler's `find` first, and execute only when it finds nothing;
+ * - `"unknown"`: answer `OutcomeUnknown`, naming the read tool to check with, until the first attempt settles.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Recovery = "repeatable" | "downstream-key" | "reconcile" | "unknown"
+
+/**
+ * How a write is recognised and kept.
+ *
+ * `identity` names the fields that say which operation this is; two calls with equal ones are the same operation. Every
+ * other field is guarded, so a repeat that changes it is refused, unless `free` names it. A record is kept for
+ * `retention` (24 hours) after the write. `version` starts a new history of operations when it changes (1).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Idempotency<Field extends string, R extends Recovery> = {
+  readonly identity: ReadonlyArray<Field>
+  readonly free?: ReadonlyArray<Field>
+  readonly recovery: R
+  readonly retention?: Duration.Input
+  readonly version?: number
+} & ("unknown" extends R ? { readonly checkWith: string } : { readonly checkWith?: string })
+
+/**
+ * The contract that `input` and `output` must be: a struct that needs no services to decode.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type StructSchema = Schema.Top & {
+  readonly Type: object
+  readonly DecodingServices: never
+  readonly EncodingServices: never
+}
+
+interface Options<Input extends StructSchema, Output extends StructSchema> {
+  readonly title: string
+  /** Three sentences or more: what it does, when to use it, when not to. At most 2048 characters. */
+  readonly description: string
+  readonly input: Input
+  readonly output: Output
+  readonly allow: Policy<Input["Type"]>
+  /** Bounds the whole execution, retries included (30 seconds). */
+  readonly timeout?: Duration.Input
+  /** When to try again after a `TransientError`; three times within ten seconds unless given. */
+  readonly retry?: Schedule.Schedule<unknown, TransientError>
+  /** The largest answer, in characters of JSON (100,000). */
+  readonly maxResultSize?: number
+  /** False when the tool only touches systems of its own organization (true). */
+  readonly openWorld?: boolean
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReadOptions<Input extends StructSchema, Output extends StructSchema> extends Options<Input, Output> {}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface WriteOptions<Input extends StructSchema, Output extends StructSchema, R extends Recovery>
+  extends Options<Input, Output> {
+  readonly idempotency: Idempotency<keyof Input["Type"] & string, R>
+  /** False when the tool only adds and never changes or removes what is there (true). */
+  readonly destructive?: boolean
+}
+
+interface Declared<Name extends string, Input extends StructSchema, Output extends StructSchema> {
+  readonly name: Name
+  readonly title: string
+  readonly description: string
+  readonly input: ToolSchema.ToolSchema<Input["Type"]>
+  readonly output: ToolSchema.ToolSchema<Output["Type"]>
+  readonly allow: Policy<Input["Type"]>
+  readonly timeout: Duration.Duration
+  readonly retry: Schedule.Schedule<unknown, TransientError>
+  readonly maxResultSize: number
+  readonly openWorld: boolean
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Read<Name extends string, Input extends StructSchema, Output extends StructSchema>
+  extends Declared<Name, Input, Output> {
+  readonly kind: "read"
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Write<Name extends string, Input extends StructSchema, Output extends StructSchema, R extends Recovery>
+  extends Declared<Name, Input, Output> {
+  readonly kind: "write"
+  readonly destructive: boolean
+  readonly idempotency: {
+    readonly identity: ReadonlyArray<string>
+    readonly guarded: ReadonlyArray<string>
+    readonly free: ReadonlyArray<string>
+    readonly recovery: R
+    readonly retention: Duration.Duration
+    readonly version: number
+    readonly checkWith: string | undefined
+  }
+}
+
+/**
+ * Some read tool. A tool's schemas and policy fix the type of its arguments, which no common supertype can.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyRead = Read<string, any, any>
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyWrite = Write<string, any, any, Recovery>
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Any = AnyRead | AnyWrite
+
+/**
+ * Declares a tool that changes nothing.
+ *
+ * Throws a `DefinitionError` that lists every fault of the contract.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const read = <const Name extends string, Input extends StructSchema, Output extends StructSchema>(
+  name: Name,
+  options: ReadOptions<Input, Output>
+): Read<Name, Input, Output> => {
+  const { declared, faults } = declare(name, options)
+  if (faults.length > 0) throw new DefinitionError({ subject: `Tool ${name}`, faults })
+  return Object.freeze({ ...declared(), kind: "read" as const })
+}
+
+/**
+ * Declares a tool that changes something, once for each operation that its arguments mean.
+ *
+ * Throws a `DefinitionError` that lists every fault of the contract.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const write = <
+  const Name extends string,
+  Input extends StructSchema,
+  Output extends StructSchema,
+  const R extends Recovery
+>(
+  name: Name,
+  options: WriteOptions<Input, Output, R>
+): Write<Name, Input, Output, R> => {
+  const { declared, fields, faults } = declare(name, options)
+  const { recovery, checkWith, version = 1 } = options.idempotency
+  const identity: ReadonlyArray<string> = options.idempotency.identity
+  const free: ReadonlyArray<string> = options.idempotency.free ?? []
+  const unknown = [...identity, ...free].filter((field) => !fields.includes(field))
+  if (unknown.length > 0) faults.push(`idempotency names fields that the input lacks: ${unknown.join(", ")}`)
+  if (identity.length === 0 && fields.length > 0) {
+    faults.push("idempotency.identity is empty: every call would be the same operation; name the fields that tell two apart")
+  }
+  const both = identity.filter((field) => free.includes(field))
+  if (both.length > 0) faults.push(`idempotency names fields both identity and free: ${both.join(", ")}`)
+  if (!Number.isSafeInteger(version) || version < 1) faults.push("idempotency.version must be an integer from 1")
+  const retention = Duration.fromInputUnsafe(options.idempotency.retention ?? "24 hours")
+  if (Duration.toMillis(retention) < 60_000 || !Duration.isFinite(retention)) {
+    faults.push("idempotency.retention must be finite and at least a minute: after it, a repeat executes again")
+  }
+  if (faults.length > 0) throw new DefinitionError({ subject: `Tool ${name}`, faults })
+  return Object.freeze({
+    ...declared(),
+    kind: "write" as const,
+    destructive: options.destructive ?? true,
+    idempotency: {
+      identity: [...identity].sort(),
+      guarded: fields.filter((field) => !identity.includes(field) && !free.includes(field)).sort(),
+      free,
+      recovery,
+      retention,
+      version,
+      checkWith
+    }
+  })
+}
+
+const declare = <Name extends string, Input extends StructSchema, Output extends StructSchema>(
+  name: Name,
+  options: Options<Input, Output>
+) => {
+  const faults: Array<string> = []
+  if (!/^[a-z][a-z0-9_]{0,63}$/.test(name)) faults.push("the name must be 1 to 64 of a-z, 0-9 and _, and begin with a letter")
+  if (options.title.trim() === "" || options.title.length > 100) faults.push("the title must be 1 to 100 characters")
+  if (options.description.trim().length < 20 || options.description.length > 2048) {
+    faults.push("the description must be 20 to 2048 characters: what the tool does, when to use it, and when not to")
+  }
+  const timeout = Duration.fromInputUnsafe(options.timeout ?? "30 seconds")
+  if (!Duration.isFinite(timeout) || !Duration.isPositive(timeout)) faults.push("the timeout must be finite and positive")
+  const maxResultSize = options.maxResultSize ?? 100_000
+  if (!Number.isSafeInteger(maxResultSize) || maxResultSize < 1024) faults.push("maxResultSize must be at least 1024 characters")
+  const input = ToolSchema.input(options.input)
+  const output = ToolSchema.output(options.output)
+  if (input._tag === "Failure") faults.push(...input.failure.map((fault) => `input: ${fault}`))
+  if (output._tag === "Failure") faults.push(...output.failure.map((fault) => `output: ${fault}`))
+  return {
+    faults,
+    fields: input._tag === "Success" ? input.success.fields : [],
+    declared: (): Declared<Name, Input, Output> => {
+      if (input._tag === "Failure" || output._tag === "Failure") throw new DefinitionError({ subject: name, faults })
+      return {
+        name,
+        title: options.title,
+        description: options.description,
+        input: input.success,
+        output: output.success,
+        allow: options.allow,
+        timeout,
+        retry: options.retry ?? Retry.defaultSchedule,
+        maxResultSize,
+        openWorld: options.openWorld ?? true
+      }
+    }
+  }
+}

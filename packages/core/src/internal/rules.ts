@@ -1,0 +1,97 @@
+/**
+ * Says which of the author's own checks a value breaks, and what an encoder refused.
+ *
+ * The words come from the schema. What a check itself returns may quote the value, so it is not repeated.
+ */
+import * as Exit from "effect/Exit"
+import type * as SchemaAST from "effect/SchemaAST"
+import type * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaParser from "effect/SchemaParser"
+import { wordsOf } from "./checks.ts"
+import { at, type Report } from "./issues.ts"
+import { issueOf, schemaOf } from "./probe.ts"
+
+const all = { errors: "all", onExcessProperty: "error" } as const
+
+/**
+ * Runs the checks of every part of a value in which no fault was found, so that one answer lists the faults of both
+ * kinds, and no check sees a value that its author ruled out.
+ */
+export const explainRules = (ast: SchemaAST.AST, value: unknown, path: string, to: Report): void => {
+  if (!to.touches(path)) {
+    const exit = SchemaParser.decodeUnknownExit(schemaOf(ast), all)(withoutUndefined(value))
+    if (Exit.isFailure(exit)) explainFailure(issueOf(exit), path, to)
+    return
+  }
+  const json = jsonSide(ast)
+  if (json._tag === "Objects" && typeof value === "object" && value !== null) {
+    for (const { name, type } of json.propertySignatures) {
+      const part: unknown = Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined
+      if (part !== undefined) explainRules(type, part, at(path, name), to)
+    }
+  } else if (json._tag === "Arrays" && Array.isArray(value)) {
+    value.forEach((item, i) => {
+      const type = json.elements[i] ?? json.rest[0]
+      if (type !== undefined) explainRules(type, item, at(path, i), to)
+    })
+  }
+}
+
+const jsonSide = (ast: SchemaAST.AST): SchemaAST.AST =>
+  ast.encoding === undefined ? ast : jsonSide(ast.encoding[ast.encoding.length - 1].to)
+
+/** Reports what a decoder or an encoder found; no issue stands for a check or a conversion that threw. */
+export const explainFailure = (issue: SchemaIssue.Issue | undefined, path: string, to: Report): void => {
+  switch (issue?._tag) {
+    case undefined:
+      return to.add(
+        path,
+        "could not be checked: a rule of this connector failed",
+        "nothing else; this is not your fault"
+      )
+    case "Filter": {
+      const words = wordsOf(issue.filter.annotations) ?? "a valid value"
+      for (const place of placesOf(issue.issue, path)) to.add(place, `breaks the rule: ${words}`, words)
+      return
+    }
+    case "Pointer":
+      return explainFailure(issue.issue, issue.path.reduce<string>(at, path), to)
+    case "Encoding":
+      return explainFailure(issue.issue, path, to)
+    case "Composite":
+      return issue.issues.forEach((inner) => explainFailure(inner, path, to))
+    case "AnyOf":
+      return issue.issues.length === 0
+        ? to.add(path, "is none of the accepted forms", "one of the accepted forms")
+        : explainFailure(issue.issues[0], path, to)
+    case "MissingKey":
+      return to.add(path, "is required", "a value")
+    case "UnexpectedKey":
+      return to.add(path, "is not a known field", "leave it out")
+    default:
+      return to.add(path, "is not of the expected type", "a value of the field's type")
+  }
+}
+
+/** Where a check says its fault is: on the value, or on the parts that it names. */
+const placesOf = (issue: SchemaIssue.Issue, path: string): ReadonlyArray<string> => {
+  switch (issue._tag) {
+    case "Pointer":
+      return placesOf(issue.issue, issue.path.reduce<string>(at, path))
+    case "Composite":
+      return issue.issues.flatMap((inner) => placesOf(inner, path))
+    default:
+      return [path]
+  }
+}
+
+/** Leaves out what JSON has no word for: members of plain objects that are `undefined`. */
+export const withoutUndefined = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(withoutUndefined)
+  if (typeof value !== "object" || value === null) return value
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== null && prototype !== Object.prototype) return value
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, member]) => (member === undefined ? [] : [[key, withoutUndefined(member)]]))
+  )
+}

@@ -1,0 +1,309 @@
+/**
+ * Step 3: a write happens once. Claim the key, or join, replay, wait or refuse.
+ *
+ * The run of a write belongs to the connector, not to the call that began it: calls join it and leave it. When the last
+ * one leaves before the handler has started, the key is released; after that the write finishes and settles, so that a
+ * caller who comes back gets its result. Calls of the same key in this process share one run; other processes meet at the
+ * store. A record whose attempt was cut off is never taken for absent: the tool's recovery decides.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import {
+  type ConnectorError,
+  OutcomeUnknown,
+  type ResultUnavailable,
+  TransientError,
+  ValidationError
+} from "../ConnectorError.ts"
+import { differences, type IdempotencyKey } from "../IdempotencyKey.ts"
+import type { Existing, IdempotencyStore, StoreError } from "../IdempotencyStore.ts"
+import * as StoredResult from "../internal/storedResult.ts"
+import type * as Tool from "../Tool.ts"
+import type { Attempts } from "./4_execute.ts"
+
+/**
+ * A write to be done once. `execute` runs the handler behind a gate that each attempt passes first, and counts in
+ * `attempts`. `find` looks for what an earlier attempt may have written.
+ */
+export interface Write {
+  readonly tool: Tool.AnyWrite
+  readonly key: IdempotencyKey
+  readonly attempts: Attempts
+  readonly execute: (gate: Effect.Effect<void, TransientError>) => Effect.Effect<unknown, ConnectorError>
+  readonly find: Effect.Effect<Option.Option<unknown>, ConnectorError> | undefined
+}
+
+/** A write that is done, by this call or by an earlier one. */
+export interface Done {
+  readonly stored: StoredResult.StoredResult
+  readonly replayed: boolean
+}
+
+export type Refused = ConnectorError | OutcomeUnknown | ResultUnavailable
+
+/** How long a call waits for another process that runs the same write, and how often it looks, in milliseconds. */
+const maxWait = 5000
+const firstPoll = 25
+const slowestPoll = 500
+const shortestUnknownRetention = Duration.days(7)
+/** How long a connector that shuts down waits for its writes. */
+const drain = Duration.seconds(10)
+
+interface Run {
+  readonly write: Write
+  readonly fiber: Fiber.Fiber<Done, Refused>
+  callers: number
+}
+
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/**
+ * A write in the hands of one owner. `work` is the scope that what outlives a call runs in. A task can be interrupted only
+ * where it says `restore`: while it waits, and while the author's code runs, never between a step of the store and the
+ * next decision.
+ */
+interface Task {
+  readonly store: IdempotencyStore["Service"]
+  readonly work: Scope.Scope
+  readonly write: Write
+  readonly owner: string
+  readonly restore: Restore
+}
+
+/** The record changed between two steps: look at it anew. */
+const again: unique symbol = Symbol("again")
+
+/**
+ * Makes the step over a store. Its scope is the connector's: closing it waits a bounded time for the writes that run.
+ */
+export const make = Effect.fnUntraced(function* (
+  store: IdempotencyStore["Service"]
+): Effect.fn.Return<(write: Write) => Effect.Effect<Done, Refused>, never, Scope.Scope> {
+  const runs = new Map<string, Run>()
+  const work = yield* Scope.make()
+  yield* Effect.addFinalizer((exit) =>
+    Effect.suspend(() => Fiber.awaitAll([...runs.values()].map((run) => run.fiber))).pipe(
+      Effect.timeoutOption(drain),
+      Effect.andThen(Scope.close(work, exit))
+    )
+  )
+
+  const forget = (run: Run) => {
+    if (runs.get(run.write.key.key) === run) runs.delete(run.write.key.key)
+  }
+
+  const attend = (run: Run, restore: Restore) =>
+    Effect.onInterrupt(restore(Fiber.join(run.fiber)), () => {
+      run.callers--
+      if (run.callers > 0 || run.write.attempts.count > 0) return Effect.void
+      // In one turn with the look at the attempts, so that none can begin in between; and from here on a new call must not
+      // join what is being taken back.
+      run.fiber.interruptUnsafe()
+      forget(run)
+      return Fiber.await(run.fiber)
+    })
+
+  return (write) =>
+    Effect.uninterruptibleMask((restore) => {
+      const current = runs.get(write.key.key)
+      if (current !== undefined) {
+        const conflict = conflictOf(current.write.key.guards, write)
+        if (conflict !== undefined) return Effect.fail(conflict)
+        current.callers++
+        return Effect.map(attend(current, restore), ({ stored }) => ({ stored, replayed: true }))
+      }
+      const owner = globalThis.crypto.randomUUID()
+      const task = Effect.uninterruptibleMask((restore) => perform({ store, work, write, owner, restore }))
+      return Effect.flatMap(Effect.forkIn(task, work, { startImmediately: true }), (fiber) => {
+        const run: Run = { write, fiber, callers: 1 }
+        runs.set(write.key.key, run)
+        fiber.addObserver(() => forget(run))
+        return attend(run, restore)
+      })
+    })
+})
+
+const perform = Effect.fnUntraced(function* (task: Task): Effect.fn.Return<Done, Refused> {
+  const { tool } = task.write
+  while (true) {
+    const gate = yield* openGate(tool)
+    const found = yield* claim(task)
+    if (found === undefined) return yield* hold(task, 1, gate)
+    if (found.state === "settled") {
+      return { stored: yield* StoredResult.read(tool, found.result, found.settledAt), replayed: true }
+    }
+    const done = tool.idempotency.recovery === "unknown" ? yield* giveUp(task, found) : yield* takeOver(task, found)
+    if (done !== again) return done
+  }
+})
+
+/** Claims the key: nothing when it is ours, else the record as it stands once no live attempt holds it. */
+const claim = Effect.fnUntraced(function* (task: Task): Effect.fn.Return<Existing | undefined, ConnectorError> {
+  const { store, write, owner } = task
+  const { key, guards } = write.key
+  const { retention } = write.tool.idempotency
+  let waited = 0
+  let pause = firstPoll
+  while (true) {
+    const found = yield* store.claim({ key, owner, guards, lease: leaseOf(write.tool), retention }).pipe(
+      // Whether the claim arrived can't be known then. Nothing has run, so it is taken back.
+      Effect.tapError(() => release(task)),
+      Effect.catchTag("StoreError", unreachable("no"))
+    )
+    if (found._tag === "Claimed") return undefined
+    const conflict = conflictOf(found.guards, write)
+    if (conflict !== undefined) return yield* conflict
+    if (found.state !== "claimed" || found.lapsed) return found
+    if (waited >= maxWait) {
+      return yield* new TransientError({
+        message: "The same write is still running, begun by an earlier call",
+        retryAfter: Duration.seconds(2),
+        applied: "unknown"
+      })
+    }
+    yield* task.restore(Effect.sleep(pause))
+    waited += pause
+    pause = Math.min(pause * 2, slowestPoll)
+  }
+})
+
+/** For a tool that can't find out: the record stays unknown until its owner settles late or its retention ends. */
+const giveUp = Effect.fnUntraced(function* (task: Task, found: Existing): Effect.fn.Return<typeof again, Refused> {
+  const { tool, key } = task.write
+  if (found.state === "unknown") return yield* outcomeUnknown(tool)
+  const marked = yield* task.store
+    .markUnknown({ key: key.key, owner: found.owner, lapsed: true, retention: unknownRetention(tool) })
+    .pipe(Effect.catchTag("StoreError", unreachable("unknown")))
+  return marked ? yield* outcomeUnknown(tool) : again
+})
+
+/** For a tool that can: take the record over, look for what was written, and execute when nothing was found. */
+const takeOver = Effect.fnUntraced(function* (
+  task: Task,
+  found: Existing
+): Effect.fn.Return<Done | typeof again, Refused> {
+  const { store, write, owner } = task
+  const gate = yield* openGate(write.tool)
+  const epoch = yield* store
+    .takeOver({ key: write.key.key, previousOwner: found.owner, owner, lease: leaseOf(write.tool) })
+    .pipe(Effect.catchTag("StoreError", unreachable("unknown")))
+  if (Option.isNone(epoch)) return again
+  if (write.find === undefined) return yield* hold(task, epoch.value, gate)
+  const earlier = yield* Effect.onError(task.restore(write.find), () => markUnknown(task))
+  if (Option.isNone(earlier)) return yield* hold(task, epoch.value, gate)
+  const stored = yield* StoredResult.make(write.tool, earlier.value)
+  return (yield* settle(task, stored)) ? { stored, replayed: true } : again
+})
+
+/** Runs the handler, and ends the hold by what is then known of the write. */
+const hold = (task: Task, epoch: number, gate: Effect.Effect<void, TransientError>): Effect.Effect<Done, Refused> =>
+  Effect.matchCauseEffect(task.restore(task.write.execute(gate)), {
+    onSuccess: (value) =>
+      Effect.flatMap(StoredResult.make(task.write.tool, value), (stored) =>
+        Effect.flatMap(settle(task, stored), (ours) =>
+          // Another owner has taken over meanwhile, and everybody gets the one result that is kept.
+          ours ? Effect.succeed({ stored, replayed: false }) : perform(task)
+        )
+      ),
+    onFailure: (cause) =>
+      Effect.andThen(
+        // The attempt before a takeover may have written even where this one did not, so its record stays.
+        epoch === 1 && isNotApplied(task.write.attempts, cause) ? release(task) : markUnknown(task),
+        Effect.failCause(verdict(task.write, cause))
+      )
+  })
+
+const isNotApplied = (attempts: Attempts, cause: Cause.Cause<ConnectorError>): boolean => {
+  if (attempts.count === 0) return true
+  if (attempts.uncertain || Cause.hasDies(cause) || Cause.hasInterrupts(cause)) return false
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  return error !== undefined && (error._tag !== "TransientError" || error.applied === "no")
+}
+
+/** Where the same call again could not find out either, say so now instead of asking for it. */
+const verdict = (write: Write, cause: Cause.Cause<ConnectorError>): Cause.Cause<Refused> => {
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  const cutOff = error?._tag === "TransientError" && !isNotApplied(write.attempts, cause)
+  return cutOff && write.tool.idempotency.recovery === "unknown" ? Cause.fail(outcomeUnknown(write.tool)) : cause
+}
+
+/**
+ * Settles, and tells whether the record was still ours. When the store is down the write is done all the same, so its
+ * result is returned, and settled in the background for as long as the lease keeps others away.
+ */
+const settle = ({ store, work, write, owner }: Task, stored: StoredResult.StoredResult): Effect.Effect<boolean> => {
+  const { retention } = write.tool.idempotency
+  const attempt = store.settle({ key: write.key.key, owner, result: stored.text, retention })
+  const later = Schedule.spaced("250 millis").pipe(Schedule.upTo({ duration: leaseOf(write.tool) }))
+  return Effect.catchTag(attempt, "StoreError", (error) =>
+    Effect.logError("A done write could not be settled yet", error).pipe(
+      Effect.andThen(Effect.forkIn(logged("A done write was not settled", Effect.retry(attempt, later)), work)),
+      Effect.as(true)
+    )
+  )
+}
+
+const release = ({ store, write, owner }: Task): Effect.Effect<void> =>
+  logged("A claim could not be released", store.release({ key: write.key.key, owner }))
+
+const markUnknown = ({ store, write, owner }: Task): Effect.Effect<void> =>
+  logged(
+    "A write could not be marked unknown",
+    store.markUnknown({ key: write.key.key, owner, lapsed: false, retention: unknownRetention(write.tool) })
+  )
+
+/** For steps that the end of the lease makes up for. */
+const logged = (message: string, step: Effect.Effect<boolean, StoreError>): Effect.Effect<void> =>
+  Effect.asVoid(Effect.catchTag(step, "StoreError", (error) => Effect.logError(message, error)))
+
+const unreachable = (applied: "no" | "unknown") => (error: StoreError) =>
+  Effect.andThen(
+    Effect.logError("The idempotency store failed", error),
+    Effect.fail(
+      new TransientError({
+        message: "The connector can't reach its record of writes, so this call executed nothing",
+        retryAfter: Duration.seconds(1),
+        applied
+      })
+    )
+  )
+
+/** Longer than the execution may take, so that a lease runs out only on a process that died or stood still. */
+const leaseOf = (tool: Tool.AnyWrite) => Duration.millis(Duration.toMillis(tool.timeout) * 1.25 + 1000)
+
+const unknownRetention = (tool: Tool.AnyWrite) => Duration.max(tool.idempotency.retention, shortestUnknownRetention)
+
+/**
+ * Opens the gate that each attempt passes. It shuts after four fifths of the lease, by the monotonic clock: a process that
+ * stood still until then must not write any more, since another may be about to.
+ */
+const openGate = (tool: Tool.AnyWrite): Effect.Effect<Effect.Effect<void, TransientError>> =>
+  Effect.map(Clock.Clock, (clock) => {
+    const shuts = clock.monotonicTimeNanosUnsafe() + BigInt(Math.floor(Duration.toMillis(leaseOf(tool)) * 800_000))
+    return Effect.suspend(() => (clock.monotonicTimeNanosUnsafe() < shuts ? Effect.void : Effect.fail(stoodStill())))
+  })
+
+const stoodStill = () =>
+  new TransientError({
+    message: "The connector stood still for too long to begin this write",
+    retryAfter: Duration.seconds(1),
+    applied: "no"
+  })
+
+const conflictOf = (recorded: string, write: Write): ValidationError | undefined => {
+  const [first, ...others] = differences(recorded, write.key.guards).map((path) => ({
+    path,
+    message: "differs from an earlier call that means the same operation",
+    expected: "the earlier value, or other values in the fields that identify the operation"
+  }))
+  return first === undefined ? undefined : new ValidationError({ issues: [first, ...others] })
+}
+
+const outcomeUnknown = ({ idempotency: { checkWith } }: Tool.AnyWrite) =>
+  new OutcomeUnknown(checkWith === undefined ? {} : { checkWith })

@@ -1,0 +1,2 @@
+export * as IdempotencyStoreContract from "./IdempotencyStoreContract.ts"
+export * as TestClient from "./TestClient.ts"

@@ -1,0 +1,97 @@
+/**
+ * What must not compile. Each line below an expected error is one that the types refuse; when they stop refusing it, the
+ * type check fails here.
+ */
+import { AuthorizationError, Connector, type ConnectorError, Policy, Tool, TransientError } from "@ferrule/core"
+import { Data, Effect, Option, Schema } from "effect"
+
+const Text = Schema.String.check(Schema.isMaxLength(100)).annotate({ description: "A text." })
+const input = Schema.Struct({ queue: Text, subject: Text })
+const output = Schema.Struct({ id: Text })
+const common = {
+  title: "Title",
+  description: "Does a thing to be described at length.",
+  input,
+  output,
+  allow: Policy.role("agent")
+} as const
+
+// A write without an idempotency declaration.
+// @ts-expect-error
+Tool.write("a", common)
+
+// An identity that names a field which the input lacks.
+// @ts-expect-error
+Tool.write("a", { ...common, idempotency: { identity: ["colour"], recovery: "repeatable" } })
+
+// A free field that the input lacks.
+// @ts-expect-error
+Tool.write("a", { ...common, idempotency: { identity: ["queue"], free: ["colour"], recovery: "repeatable" } })
+
+// A write that can't find out, and does not say which tool can.
+// @ts-expect-error
+Tool.write("a", { ...common, idempotency: { identity: ["queue"], recovery: "unknown" } })
+
+// A tool without `allow`.
+// @ts-expect-error
+Tool.read("a", { title: "Title", description: "Does a thing.", input, output })
+
+// A predicate over a field that the input lacks.
+Tool.read("a", {
+  ...common,
+  // @ts-expect-error
+  allow: Policy.predicate("the colour is red", (_, args: { readonly colour: string }) => args.colour === "red")
+})
+
+// An input that needs services to be decoded is no contract.
+class Decoder extends Data.TaggedClass("Decoder") {}
+declare const needsServices: Schema.Codec<{ readonly a: string }, { readonly a: string }, Decoder, never>
+Tool.read("a", {
+  ...common,
+  // @ts-expect-error
+  input: needsServices
+})
+
+const Find = Tool.read("find", common)
+const Create = Tool.write("create", { ...common, idempotency: { identity: ["queue", "subject"], recovery: "reconcile" } })
+const Close = Tool.write("close", { ...common, idempotency: { identity: ["queue"], recovery: "repeatable" } })
+const Desk = Connector.make("desk", { version: "1", tools: [Find, Create, Close] })
+
+const done = () => Effect.succeed({ id: "1" })
+const find = () => Effect.succeed(Option.none())
+
+export const complete = Desk.toLayer({ find: done, create: { find, execute: done }, close: done })
+
+// A missing handler.
+// @ts-expect-error
+Desk.toLayer({ find: done, create: { find, execute: done } })
+
+// An extra handler.
+// @ts-expect-error
+Desk.toLayer({ find: done, create: { find, execute: done }, close: done, destroy: done })
+
+// `reconcile` without `find`.
+// @ts-expect-error
+Desk.toLayer({ find: done, create: done, close: done })
+
+// A handler that fails with something else than the three classes.
+class Other extends Data.TaggedError("Other") {}
+// @ts-expect-error
+Desk.toLayer({ find: () => Effect.fail(new Other()), create: { find, execute: done }, close: done })
+
+// The same in a handler table that an Effect makes.
+// @ts-expect-error
+// @effect-diagnostics-next-line missingEffectError:off
+Desk.toLayer(Effect.succeed({ find: () => Effect.fail(new Other()), create: { find, execute: done }, close: done }))
+
+// A handler that returns what the output schema does not describe.
+// @ts-expect-error
+Desk.toLayer({ find: () => Effect.succeed({ id: 1 }), create: { find, execute: done }, close: done })
+
+// The three classes, and what they are narrowed from, do compile.
+declare const failing: Effect.Effect<{ readonly id: string }, ConnectorError>
+export const failingHandlers = Desk.toLayer({
+  find: () => failing,
+  create: { find, execute: () => Effect.fail(new AuthorizationError({ message: "No" })) },
+  close: () => Effect.fail(new TransientError({ message: "Later" }))
+})

@@ -1,0 +1,28 @@
+/**
+ * How a tool is listed: its contract, and all four hints, which follow from its kind.
+ */
+import type * as CoreTool from "@ferrule/core/Tool"
+import type { Tool } from "@modelcontextprotocol/server"
+import * as Duration from "effect/Duration"
+
+export const ofTool = (tool: CoreTool.Any): Tool => ({
+  name: tool.name,
+  title: tool.title,
+  description: tool.kind === "read" ? tool.description : `${tool.description}\n\n${onceSentence(tool)}`,
+  // The SDK's type leaves out the keywords of JSON Schema that it does not read itself.
+  inputSchema: tool.input.jsonSchema as Tool["inputSchema"],
+  outputSchema: tool.output.jsonSchema as NonNullable<Tool["outputSchema"]>,
+  annotations: {
+    title: tool.title,
+    readOnlyHint: tool.kind === "read",
+    destructiveHint: tool.kind === "write" && tool.destructive,
+    idempotentHint: true,
+    openWorldHint: tool.openWorld
+  }
+})
+
+/** The hint says that a repeat has no further effect; for how long, only words can say. */
+const onceSentence = ({ idempotency: { identity, retention } }: CoreTool.AnyWrite) =>
+  `Happens once: for ${Duration.format(retention)}, another call with the same ${
+    identity.length === 0 ? "caller" : identity.join(", ")
+  } returns the first result instead of doing it again.`

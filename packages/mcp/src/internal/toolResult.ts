@@ -1,0 +1,130 @@
+/**
+ * Outcomes on the wire.
+ *
+ * On an error, everything is in one text block, since some clients forward only the first one, and there is no
+ * `structuredContent`, since some check it against the output schema and then hide the error. The same is there as data in
+ * `_meta["ferrule/error"]`. A replay's `structuredContent` is the first answer's, to the byte.
+ */
+import type { Refusal } from "@ferrule/core/ConnectorError"
+import type { Outcome } from "@ferrule/core/Pipeline"
+import type { CallToolResult } from "@modelcontextprotocol/server"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+
+/** What the model is told to do about each class. */
+const actions = {
+  ValidationError: "fix-arguments",
+  AuthorizationError: "stop",
+  TransientError: "retry",
+  OutcomeUnknown: "check",
+  ResultUnavailable: "done",
+  Internal: "stop"
+} as const satisfies Record<Refusal["_tag"], string>
+
+export const ofOutcome = (tool: string, outcome: Exclude<Outcome, { readonly _tag: "NoSuchTool" }>): CallToolResult => {
+  if (outcome._tag === "Refused") return ofRefusal(tool, outcome.refusal, outcome.correlationId)
+  const { answer, replay } = outcome
+  const text = { type: "text" as const, text: answer.json }
+  if (replay === undefined) return { content: [text], structuredContent: answer.value }
+  const doneAt = iso(replay.doneAt)
+  return {
+    content: [
+      text,
+      {
+        type: "text",
+        text: `Already done at ${doneAt}: this is the result of that time, and nothing was executed again. The state may have changed since.`
+      }
+    ],
+    structuredContent: answer.value,
+    _meta: { "ferrule/replayed": { doneAt, reference: replay.reference } }
+  }
+}
+
+const ofRefusal = (tool: string, refusal: Refusal, correlationId: string): CallToolResult => ({
+  isError: true,
+  content: [{ type: "text", text: textOf(tool, refusal) }],
+  _meta: {
+    "ferrule/error": { class: refusal._tag, action: actions[refusal._tag], correlationId, ...detailsOf(refusal) }
+  }
+})
+
+const detailsOf = (refusal: Refusal): Record<string, unknown> => {
+  switch (refusal._tag) {
+    case "ValidationError":
+      return { issues: refusal.issues }
+    case "AuthorizationError":
+      return { roles: refusal.roles, scopes: refusal.scopes }
+    case "TransientError":
+      return {
+        applied: refusal.applied,
+        ...(refusal.retryAfter !== undefined && { retryAfterMs: Duration.toMillis(refusal.retryAfter) })
+      }
+    case "OutcomeUnknown":
+      return refusal.checkWith === undefined ? {} : { checkWith: refusal.checkWith }
+    case "ResultUnavailable":
+      return {
+        reason: refusal.reason,
+        doneAt: iso(refusal.doneAt),
+        ...(refusal.checkWith !== undefined && { checkWith: refusal.checkWith })
+      }
+    case "Internal":
+      return {}
+  }
+}
+
+const textOf = (tool: string, refusal: Refusal): string => {
+  switch (refusal._tag) {
+    case "ValidationError":
+      return lines(
+        `${tool} was not executed: ${refusal.issues.length === 1 ? "an argument is" : `${refusal.issues.length} arguments are`} wrong.`,
+        refusal._tag,
+        "fix these arguments, then call again.",
+        ...refusal.issues.map(
+          ({ path, message, expected }) =>
+            `- ${path === "" ? "The arguments" : path}: ${message}${expected === "" ? "" : ` (expected: ${expected})`}`
+        )
+      )
+    case "AuthorizationError":
+      return lines(
+        refusal.message,
+        refusal._tag,
+        "stop. This caller may not do this, and trying again will not change it.",
+        ...required("Role", "or", refusal.roles),
+        ...required("Scope", "and", refusal.scopes)
+      )
+    case "TransientError":
+      return lines(
+        `${refusal.message}.`,
+        refusal._tag,
+        refusal.retryAfter === undefined
+          ? "wait a moment, then repeat the same call with the same arguments."
+          : `wait ${Duration.format(refusal.retryAfter)}, then repeat the same call with the same arguments.`,
+        refusal.applied === "no"
+          ? "Nothing was written."
+          : "Whether it took effect is not known. Repeating the same call does not do it twice; changing the arguments may."
+      )
+    case "OutcomeUnknown":
+      return lines(refusal.message, refusal._tag, checkFirst(refusal.checkWith))
+    case "ResultUnavailable":
+      return lines(
+        `${refusal.message} It was done at ${iso(refusal.doneAt)}.`,
+        refusal._tag,
+        `do not repeat it.${refusal.checkWith === undefined ? "" : ` Read the state with ${refusal.checkWith}.`}`
+      )
+    case "Internal":
+      return lines(refusal.message, refusal._tag, "stop, and tell the user this reference.")
+  }
+}
+
+const lines = (summary: string, errorClass: string, next: string, ...details: ReadonlyArray<string>) =>
+  [summary, `Class: ${errorClass}`, `Next: ${next}`, ...details].join("\n")
+
+const required = (kind: string, word: string, names: ReadonlyArray<string>) =>
+  names.length === 0 ? [] : [`${kind} required: ${names.join(` ${word} `)}`]
+
+const checkFirst = (checkWith: string | undefined) =>
+  checkWith === undefined
+    ? "do not repeat it. Find out first whether it happened, and tell the user."
+    : `do not repeat it. Check with ${checkWith} first whether it happened, and tell the user.`
+
+const iso = (millis: number) => DateTime.formatIso(DateTime.makeUnsafe(millis))

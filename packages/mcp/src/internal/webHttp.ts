@@ -1,0 +1,84 @@
+/**
+ * Serves the endpoint on the web's `Request` and `Response`, for servers that speak those. The same checks, the same
+ * answers and the same direct way as on Node; an event stream for progress is the SDK's.
+ */
+import type { PrincipalData } from "@ferrule/core/Principal"
+import { isJsonContentType, readRequestBody } from "@modelcontextprotocol/server"
+import * as Effect from "effect/Effect"
+import * as Endpoint from "./httpEndpoint.ts"
+import { plainRequest } from "./plainRequest.ts"
+import { withTrace } from "./toolServer.ts"
+
+/** Answers one request; an abort of the request interrupts the call. */
+export const handler = (endpoint: Endpoint.HttpEndpoint) => {
+  const serve = (request: Request, principal: PrincipalData): Effect.Effect<Response> => {
+    if (request.method !== "POST") return refuse(Endpoint.methodNotAllowed)
+    if (!isJsonContentType(request.headers.get("content-type"))) return refuse(Endpoint.unsupportedMediaType)
+    return Effect.flatMap(
+      Effect.promise(() => readRequestBody(request, endpoint.maxBodySize)),
+      (body) => {
+        if (body.tooLarge) return refuse(Endpoint.tooLarge(endpoint.maxBodySize))
+        const message = Endpoint.parseJson(body.text)
+        if (message === undefined) return refuse(Endpoint.notJson)
+        if (Array.isArray(message)) return refuse(Endpoint.noBatch)
+        return direct(request, principal, message) ?? viaSdk(request, principal, message)
+      }
+    )
+  }
+
+  const direct = (
+    { headers }: Request,
+    principal: PrincipalData,
+    message: unknown
+  ): Effect.Effect<Response> | undefined => {
+    const plain = plainRequest(message, {
+      protocolVersion: headers.get("mcp-protocol-version") ?? undefined,
+      method: headers.get("mcp-method") ?? undefined,
+      name: headers.get("mcp-name") ?? undefined,
+      accept: headers.get("accept") ?? undefined
+    })
+    if (plain === undefined) return undefined
+    if (plain.method === "tools/call") {
+      if (plain.progressToken !== undefined) return undefined
+      if (endpoint.server.host.missingScopes(plain.name, plain.arguments, principal).length > 0) return undefined
+    }
+    const answer = endpoint.server.answer(
+      plain.method === "tools/list"
+        ? plain
+        : { ...plain, meta: withTrace(plain.meta, (name) => headers.get(name) ?? undefined) },
+      { principal, idempotencyKey: headers.get("idempotency-key") ?? undefined, progress: undefined }
+    )
+    return answer && Effect.map(answer, (json) => new Response(json, jsonAnswer))
+  }
+
+  const viaSdk = (request: Request, principal: PrincipalData, parsedBody: unknown): Effect.Effect<Response> =>
+    Effect.promise((interrupted) => {
+      const headers = new Headers(request.headers)
+      // The credential stops here; the principal that it proved goes on.
+      headers.delete("authorization")
+      const signal = AbortSignal.any([request.signal, interrupted])
+      return endpoint.sdk.fetch(new Request(request.url, { method: "POST", headers, signal }), {
+        parsedBody,
+        authInfo: Endpoint.authInfoOf(principal)
+      })
+    })
+
+  return (request: Request): Effect.Effect<Response> => {
+    const refused = endpoint.guard(request.headers.get("host"), request.headers.get("origin"))
+    if (refused !== undefined) return refuse(refused)
+    return endpoint.authenticate(request.headers.get("authorization")).pipe(
+      Effect.matchEffect({
+        onFailure: (error) => refuse(Endpoint.unauthorized(error)),
+        onSuccess: (principal) => serve(request, principal)
+      }),
+      Effect.catchCause((cause) =>
+        Effect.andThen(Effect.logError("An MCP request could not be served", cause), refuse(Endpoint.failed))
+      )
+    )
+  }
+}
+
+const jsonAnswer = { status: 200, headers: { "content-type": "application/json" } }
+
+const refuse = ({ status, headers, body }: Endpoint.Refusal): Effect.Effect<Response> =>
+  Effect.sync(() => new Response(body, { status, headers }))
