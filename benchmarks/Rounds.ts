@@ -88,7 +88,7 @@ export const keyOf = ({ name, revision, work }: Subject): string => `${name} ${w
 
 const start = async (mode: Mode, subject: Subject): Promise<Running> => {
   const load = (await import(`./loads/${mode}.ts`)) as { start: (subject: Subject) => Promise<Running> }
-  return within(30, load.start(subject), mode, subject)
+  return within(60, load.start(subject), mode, subject)
 }
 
 /** Starts all at once; when one fails, none is left running. */

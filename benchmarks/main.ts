@@ -4,7 +4,8 @@
  *   --mode memory|stdio|http|rss   one mode; all of them otherwise, with memory held (rss) for Ferrule only
  *   --only name,name               some contenders: ferrule, ferrule-logged, sdk, sdk-low-level, effect,
  *                                  fastmcp, bare
- *   --quick                        fewer and shorter windows: under a minute, and less to be trusted
+ *   --quick                        fewer and shorter windows, and no variants of Ferrule and the SDK: under a minute,
+ *                                  and less to be trusted
  *   --json                         the figures as JSON
  *
  * The peers do no more than they must: they answer one text block, hold no policy, and write no record of a call.
@@ -35,14 +36,16 @@ const refuse = (message: string): never => {
 const wanted = options.mode === undefined ? [...modes, "rss"] : [options.mode]
 if (![...modes, "rss"].includes(wanted[0])) refuse(`--mode is one of ${modes.join(", ")}, rss`)
 
-const only = options.only?.split(",") ?? entries.map(({ name }) => name)
+const variants = ["ferrule-logged", "sdk-low-level"]
+const usual = entries.map(({ name }) => name).filter((name) => !options.quick || !variants.includes(name))
+const only = options.only?.split(",") ?? usual
 const stranger = only.find((name) => !entries.some((entry) => entry.name === name))
 if (stranger !== undefined) refuse(`no contender is called ${stranger}: ${entries.map(({ name }) => name).join(", ")}`)
 
 const contenders = entries.filter(({ name }) => only.includes(name))
 const pace: Pace = options.quick
-  ? { rounds: 3, milliseconds: 60, warmUp: { calls: 3000, milliseconds: 1500 } }
-  : { rounds: 5, milliseconds: 200, warmUp: { calls: 10_000, milliseconds: 4000 } }
+  ? { rounds: 3, milliseconds: 60, warmUp: { calls: 3000, milliseconds: 1000 } }
+  : { rounds: 7, milliseconds: 150, warmUp: { calls: 10_000, milliseconds: 4000 } }
 
 const print = (text: string): void => {
   if (!options.json) process.stdout.write(text + "\n\n")

@@ -83,13 +83,13 @@ const layerMemory = (inbox: Queue.Queue<string>, receive: (text: string) => void
 export const contender: Contender = {
   connect: async (receive) => {
     const inbox = await Effect.runPromise(Queue.unbounded<string>())
-    Effect.runFork(Layer.launch(McpServer.layer(options).pipe(Layer.provide(layerMemory(inbox, receive)))))
+    void Effect.runPromise(Layer.launch(McpServer.layer(options).pipe(Layer.provide(layerMemory(inbox, receive)))))
     return (text) => Queue.offerUnsafe(inbox, text)
   },
 
   serveStdio: async () => {
     const layer = McpServer.layerStdio(options).pipe(Layer.provide(NodeStdio.layer), Layer.provide(logToStderr))
-    Effect.runFork(Layer.launch(layer))
+    void Effect.runPromise(Layer.launch(layer))
   },
 
   serveHttp: async () => {
@@ -99,7 +99,7 @@ export const contender: Contender = {
       Layer.provide(logToStderr)
     )
     const listening = new Promise((done) => server.once("listening", done))
-    Effect.runFork(Layer.launch(layer))
+    void Effect.runPromise(Layer.launch(layer))
     await listening
     return { port: (server.address() as AddressInfo).port, path: "/mcp" }
   }

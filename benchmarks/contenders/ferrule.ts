@@ -62,25 +62,25 @@ export const serveFerrule = (audit: Layer.Layer<never>): Contender => {
           connected((text) => connection.receive(JSON.parse(text)))
           return yield* Effect.never
         })
-        Effect.runFork(serve.pipe(Effect.scoped, Effect.provide(services)))
+        void Effect.runPromise(serve.pipe(Effect.scoped, Effect.provide(services)))
       }),
 
     serveStdio: async () => {
-      const layer = Mcp.layerStdio(ConnectorHost.make(Parcels))
-      Effect.runFork(Layer.launch(layer.pipe(Layer.provide([services, Identity.layerDeclared(principal)]))))
+      const layer = Mcp.layerStdio(Parcels)
+      void Effect.runPromise(Layer.launch(layer.pipe(Layer.provide([services, Identity.layerDeclared(principal)]))))
     },
 
     serveHttp: async () => {
       const server = createServer()
       const identity = Identity.layerTokens([{ token: Redacted.make(bearerToken), principal }])
-      const layer = HttpRouter.serve(Mcp.layerHttp(ConnectorHost.make(Parcels), { path: "/mcp" }), {
+      const layer = HttpRouter.serve(Mcp.layerHttp(Parcels, { path: "/mcp" }), {
         disableLogger: true
       }).pipe(
         Layer.provide([services, identity]),
         Layer.provide(NodeHttpServer.layer(() => server, { host: "127.0.0.1", port: 0 }))
       )
       const listening = new Promise((done) => server.once("listening", done))
-      Effect.runFork(Layer.launch(layer))
+      void Effect.runPromise(Layer.launch(layer))
       await listening
       return { port: (server.address() as AddressInfo).port, path: "/mcp" }
     }

@@ -2,7 +2,7 @@
 import { runMain } from "@effect/platform-node/NodeRuntime"
 import { Connector, IdempotencyStore, Policy, Principal, Tool } from "@ferrule/core"
 import { Identity, Mcp } from "@ferrule/mcp"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Schema } from "effect"
 
 const Topic = Schema.String.check(Schema.isBetweenLength(1, 50)).annotate({ description: "What it is about." })
 const Text = Schema.String.check(Schema.isBetweenLength(1, 500)).annotate({ description: "One fact." })
@@ -20,7 +20,8 @@ const AddNote = Tool.write("add_note", {
   input: Schema.Struct({ topic: Topic, text: Text }),
   output: Schema.Struct({ count: Schema.Int.annotate({ description: "How many notes are kept." }) }),
   allow: Policy.role("writer"),
-  idempotency: { identity: ["topic", "text"], recovery: "unknown", checkWith: "read_notes" }
+  idempotency: { identity: ["topic", "text"], recovery: "unknown", checkWith: "read_notes" },
+  destructive: false
 })
 const Notes = Connector.make("notes", { version: "1.0.0", tools: [ReadNotes, AddNote] })
 
@@ -31,9 +32,8 @@ const NotesHandlers = Notes.toLayer({
   add_note: (note) => Effect.sync(() => ({ count: kept.push(note) }))
 })
 
-Mcp.layerStdio(Notes).pipe(
-  Layer.provide([NotesHandlers, IdempotencyStore.layerMemory]),
-  Layer.provide(Identity.layerDeclared(Principal.make({ id: "me", roles: ["writer"] }))),
-  Layer.launch,
+const me = Principal.make({ id: "me", roles: ["writer"] })
+Mcp.runStdio(Notes).pipe(
+  Effect.provide([NotesHandlers, IdempotencyStore.layerMemory, Identity.layerDeclared(me)]),
   runMain
 )

@@ -130,8 +130,7 @@ const make = (db: DatabaseSync): Desk["Service"] => {
         Effect.flatMap(({ changed, ticket }) => Effect.map(existing(ticket), (ticket) => ({ changed, ticket }))),
         Effect.filterOrFail(
           ({ changed, ticket }) =>
-            changed ||
-            (ticket.version === version + 1 && ticket.queue === queue && ticket.assignee === assignee),
+            changed || (ticket.version === version + 1 && ticket.queue === queue && ticket.assignee === assignee),
           () => ValidationError.at("version", "is not the ticket's present one", "the version that read_ticket shows")
         ),
         Effect.map(({ ticket }) => ticket)
@@ -182,7 +181,9 @@ const sqlError = (cause: unknown): SqlError => {
   return new SqlError({ reason: classifySqliteError({ errno, cause }, { message: String(cause) }) })
 }
 
-const decodeTicket = Schema.decodeUnknownSync(Schema.Struct({ ...Ticket.fields, replies: Schema.optionalKey(Schema.Never), number: Schema.Int }))
+const decodeTicket = Schema.decodeUnknownSync(
+  Schema.Struct({ ...Ticket.fields, replies: Schema.optionalKey(Schema.Never), number: Schema.Int })
+)
 const decodeSummary = Schema.decodeUnknownSync(TicketSummary)
 const decodeReply = Schema.decodeUnknownSync(Reply)
 const decodeCount = Schema.decodeUnknownSync(Schema.Struct({ total: Schema.Int }))

@@ -49,11 +49,13 @@ export class Messenger extends Context.Service<
       )
 
       const send = <S extends Schema.Decoder<unknown>>(request: HttpClientRequest.HttpClientRequest, answer: S) =>
-        client.execute(request).pipe(
-          Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" }),
-          Effect.timeout("2 seconds"),
-          Upstream.json(answer, { name: "The messenger", notApplied: [503] })
-        )
+        client
+          .execute(request)
+          .pipe(
+            Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" }),
+            Effect.timeout("2 seconds"),
+            Upstream.json(answer, { name: "The messenger", notApplied: [503] })
+          )
 
       return Messenger.of({
         mail: (mail, key) =>
@@ -70,9 +72,8 @@ export class Messenger extends Context.Service<
             Effect.map(({ id }) => id)
           ),
         pages: (ticketId) =>
-          HttpClientRequest.get("/pages").pipe(
-            HttpClientRequest.setUrlParams({ ticketId }),
-            (request) => send(request, Schema.Array(Page))
+          HttpClientRequest.get("/pages").pipe(HttpClientRequest.setUrlParams({ ticketId }), (request) =>
+            send(request, Schema.Array(Page))
           )
       })
     })

@@ -28,7 +28,9 @@ export type Handler<T extends Tool.Any, R> =
         readonly find: (input: Input["Type"]) => Effect.Effect<Option.Option<Output["Type"]>, ConnectorError, R>
         readonly execute: (input: Input["Type"]) => Effect.Effect<Output["Type"], ConnectorError, R>
       }
-    : T extends Tool.Read<string, infer Input, infer Output> | Tool.Write<string, infer Input, infer Output, Tool.Recovery>
+    : T extends
+          | Tool.Read<string, infer Input, infer Output>
+          | Tool.Write<string, infer Input, infer Output, Tool.Recovery>
       ? (input: Input["Type"]) => Effect.Effect<Output["Type"], ConnectorError, R>
       : never
 
@@ -179,9 +181,13 @@ const program = (handler: Loose, services: Context.Context<never>): Program =>
     ? { find: undefined, execute: handler, services }
     : { find: handler.find, execute: handler.execute, services }
 
-const faultsOf = (name: string, options: { readonly version: string; readonly instructions?: string; readonly tools: ReadonlyArray<Tool.Any> }) => {
+const faultsOf = (
+  name: string,
+  options: { readonly version: string; readonly instructions?: string; readonly tools: ReadonlyArray<Tool.Any> }
+) => {
   const faults: Array<string> = []
-  if (!/^[a-z][a-z0-9-]{0,63}$/.test(name)) faults.push("the name must be 1 to 64 of a-z, 0-9 and -, and begin with a letter")
+  if (!/^[a-z][a-z0-9-]{0,63}$/.test(name))
+    faults.push("the name must be 1 to 64 of a-z, 0-9 and -, and begin with a letter")
   if (options.version.trim() === "") faults.push("the version is empty")
   if ((options.instructions ?? "").length > 2048) faults.push("the instructions must be at most 2048 characters")
   if (options.tools.length === 0) faults.push("it has no tools")
@@ -192,7 +198,8 @@ const faultsOf = (name: string, options: { readonly version: string; readonly in
   for (const tool of options.tools) {
     if (tool.kind === "read" || tool.idempotency.checkWith === undefined) continue
     const check = options.tools.find((each) => each.name === tool.idempotency.checkWith)
-    if (check?.kind !== "read") faults.push(`${tool.name} is to be checked with ${tool.idempotency.checkWith}, which is no read tool of it`)
+    if (check?.kind !== "read")
+      faults.push(`${tool.name} is to be checked with ${tool.idempotency.checkWith}, which is no read tool of it`)
   }
   return faults
 }

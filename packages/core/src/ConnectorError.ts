@@ -157,7 +157,14 @@ export class ResultUnavailable extends Schema.TaggedError<ResultUnavailable>("@f
  * @category errors
  * @since 0.1.0
  */
-export const Refusal = Schema.Union([ValidationError, AuthorizationError, TransientError, OutcomeUnknown, ResultUnavailable, Internal])
+export const Refusal = Schema.Union([
+  ValidationError,
+  AuthorizationError,
+  TransientError,
+  OutcomeUnknown,
+  ResultUnavailable,
+  Internal
+])
 
 /**
  * @category errors
@@ -179,4 +186,3 @@ export class DefinitionError extends Schema.TaggedError<DefinitionError>("@ferru
     return `${this.subject} cannot be built:\n${this.faults.map((fault) => `  - ${fault}`).join("\n")}`
   }
 }
-

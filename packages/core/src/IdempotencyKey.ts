@@ -108,4 +108,5 @@ const tags = (guards: string) =>
   )
 
 /** No choice of parts makes two lists read alike. */
-const lengthPrefixed = (...parts: ReadonlyArray<string>): string => parts.map((part) => `${part.length}:${part}`).join("")
+const lengthPrefixed = (...parts: ReadonlyArray<string>): string =>
+  parts.map((part) => `${part.length}:${part}`).join("")

@@ -109,7 +109,8 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, never, a
             return Effect.as(audit(findings, "NoSuchTool", false), { _tag: "NoSuchTool" })
           }
           return Effect.matchCauseEffect(restore(steps(call, tool, findings)), {
-            onSuccess: (completed) => Effect.as(audit(findings, "Completed", completed.replay !== undefined), completed),
+            onSuccess: (completed) =>
+              Effect.as(audit(findings, "Completed", completed.replay !== undefined), completed),
             onFailure: (cause) => refuse(findings, cause)
           })
         })
@@ -139,5 +140,5 @@ const begin = (connector: string, principal: PrincipalData, time: number): Findi
   tool: undefined,
   decision: "invalid",
   reference: undefined,
-  attempts: { count: 0, uncertain: false }
+  attempts: { count: 0, uncertain: false, abandoned: false }
 })

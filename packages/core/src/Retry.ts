@@ -117,7 +117,7 @@ const repeat = Effect.fnUntraced(function* <A, R, R2>(
     const delay = options.safe || !uncertain ? yield* delayAfter(error, step, clock) : undefined
     const elapsed = Duration.nanos(clock.monotonicTimeNanosUnsafe() - start)
     if (delay === undefined || Duration.isGreaterThan(Duration.sum(elapsed, delay), within)) {
-      return yield* uncertain && error.applied === "no" ? unsure(error) : Effect.failCause(cause)
+      return yield* uncertain && error.applied === "no" ? unsure(error) : error
     }
     if (options.onRetry !== undefined) yield* options.onRetry({ attempt, error, delay })
     yield* Effect.sleep(delay)

@@ -56,147 +56,146 @@ export const layer = (options: Options): Layer.Layer<IdempotencyStore, StoreErro
  * @category constructors
  * @since 0.1.0
  */
-export const make: (
-  options: Options
-) => Effect.Effect<IdempotencyStore["Service"], StoreError, Scope.Scope> = Effect.fnUntraced(function* (options) {
-  const clock = yield* Clock.Clock
-  const lockTimeout = Duration.fromInputUnsafe(options.lockTimeout ?? "5 seconds")
-  const describe = SqliteFile.describe(options.filename, lockTimeout)
-  // Other processes hold the lock in real time, so waiting for it never follows a test's clock.
-  const untilTimeout = Schedule.spaced("2 millis").pipe(Schedule.upTo({ duration: lockTimeout }))
-  const waitForLock = <A>(attempt: () => A): Effect.Effect<A, StoreError> =>
-    Effect.try({ try: attempt, catch: describe }).pipe(
-      Effect.retry({ while: (error) => SqliteFile.isBusy(error.cause), schedule: untilTimeout }),
-      Effect.provideService(Clock.Clock, Clock.Clock.defaultValue())
-    )
-
-  const { db, sql } = yield* Effect.acquireRelease(
-    waitForLock(() => {
-      const synchronous = options.durability === "process" ? "NORMAL" : "FULL"
-      return SqliteFile.open(options.filename, { applicationId, version: 1, synchronous, schema, prepare })
-    }),
-    ({ db }) => Effect.sync(() => db.close())
-  )
-
-  const now = (): number => Math.floor(clock.currentTimeMillisUnsafe())
-
-  const find = (key: string, time: number): Existing | undefined => {
-    const row = sql.find.get(key, time)
-    if (row === undefined) return undefined
-    const decoded = decodeRow(row)
-    if (Result.isFailure(decoded)) throw undecodable(options.filename, key)
-    const { lapsed, result, settledAt, ...record } = decoded.success
-    return {
-      _tag: "Existing",
-      ...record,
-      lapsed: lapsed === 1,
-      result: result ?? undefined,
-      settledAt: settledAt ?? undefined
-    }
-  }
-
-  // Throws, and has done nothing, when another process holds the lock; otherwise every step is answered.
-  const commit = (steps: ReadonlyArray<Step>): void => {
-    sql.begin.run()
-    let answers: ReadonlyArray<Exit.Exit<unknown, StoreError>>
-    try {
-      answers = steps.map((step) => {
-        if (step.abandoned) return Exit.void
-        try {
-          return Exit.succeed(step.run())
-        } catch (cause) {
-          // SQLite may have undone the steps before this one too, as it does when the disk is full.
-          if (!db.isTransaction) throw cause
-          return Exit.fail(describe(cause))
-        }
-      })
-      sql.commit.run()
-    } catch (cause) {
-      if (db.isTransaction) sql.rollback.run()
-      return fail(steps, describe(cause))
-    }
-    steps.forEach((step, index) => step.answer(answers[index]))
-  }
-
-  const closed = new StoreError({ reason: `${options.filename} has been closed.` })
-  const queue = yield* Effect.acquireRelease(Queue.unbounded<Step>(), (queue) =>
-    Effect.andThen(
-      Effect.map(Queue.clear(queue), (steps) => fail(steps, closed)),
-      Queue.shutdown(queue)
-    )
-  )
-  yield* Queue.takeBetween(queue, 1, 256).pipe(
-    Effect.flatMap((steps) =>
-      waitForLock(() => commit(steps)).pipe(
-        Effect.catch((error) => Effect.sync(() => fail(steps, error))),
-        Effect.onInterrupt(() => Effect.sync(() => fail(steps, closed)))
+export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service"], StoreError, Scope.Scope> =
+  Effect.fnUntraced(function* (options) {
+    const clock = yield* Clock.Clock
+    const lockTimeout = Duration.fromInputUnsafe(options.lockTimeout ?? "5 seconds")
+    const describe = SqliteFile.describe(options.filename, lockTimeout)
+    // Other processes hold the lock in real time, so waiting for it never follows a test's clock.
+    const untilTimeout = Schedule.spaced("2 millis").pipe(Schedule.upTo({ duration: lockTimeout }))
+    const waitForLock = <A>(attempt: () => A): Effect.Effect<A, StoreError> =>
+      Effect.try({ try: attempt, catch: describe }).pipe(
+        Effect.retry({ while: (error) => SqliteFile.isBusy(error.cause), schedule: untilTimeout }),
+        Effect.provideService(Clock.Clock, Clock.Clock.defaultValue())
       )
-    ),
-    Effect.forever,
-    Effect.forkScoped
-  )
 
-  const write = <A>(run: () => A): Effect.Effect<A, StoreError> =>
-    Effect.callback((resume) => {
-      // The step's own `run` makes the answer, so it is an `A`.
-      const step: Step = { run, answer: resume as Step["answer"], abandoned: false }
-      if (!Queue.offerUnsafe(queue, step)) return resume(Effect.fail(closed))
-      return Effect.sync(() => {
-        step.abandoned = true
-      })
-    })
+    const { db, sql } = yield* Effect.acquireRelease(
+      waitForLock(() => {
+        const synchronous = options.durability === "process" ? "NORMAL" : "FULL"
+        return SqliteFile.open(options.filename, { applicationId, version: 1, synchronous, schema, prepare })
+      }),
+      ({ db }) => Effect.sync(() => db.close())
+    )
 
-  yield* write(() => sql.clean.run(now(), cleanupBatch).changes).pipe(
-    Effect.repeat({ while: (removed) => removed === cleanupBatch }),
-    Effect.catch((error) => Effect.logWarning("Records past their retention could not be deleted.", error)),
-    Effect.repeat(Schedule.spaced(options.cleanupInterval ?? "1 minute")),
-    Effect.forkScoped
-  )
+    const now = (): number => Math.floor(clock.currentTimeMillisUnsafe())
 
-  return IdempotencyStore.of({
-    scope: "shared",
+    const find = (key: string, time: number): Existing | undefined => {
+      const row = sql.find.get(key, time)
+      if (row === undefined) return undefined
+      const decoded = decodeRow(row)
+      if (Result.isFailure(decoded)) throw undecodable(options.filename, key)
+      const { lapsed, result, settledAt, ...record } = decoded.success
+      return {
+        _tag: "Existing",
+        ...record,
+        lapsed: lapsed === 1,
+        result: result ?? undefined,
+        settledAt: settledAt ?? undefined
+      }
+    }
 
-    claim: ({ guards, key, lease, owner, retention }) =>
-      Effect.suspend((): Effect.Effect<Claim, StoreError> => {
-        try {
-          // A replay only reads: it takes no lock and makes no commit.
-          const existing = find(key, now())
-          if (existing !== undefined) return Effect.succeed(existing)
-        } catch (cause) {
-          if (!SqliteFile.isBusy(cause)) return Effect.fail(describe(cause))
-        }
-        return write(() => {
-          const time = now()
-          const leaseUntil = after(time, lease)
-          const expiresAt = Math.max(leaseUntil, after(time, retention))
-          const { changes } = sql.claim.run(key, time, owner, guards, leaseUntil, expiresAt)
-          return changes === 1 ? { _tag: "Claimed" } : find(key, time)!
+    // Throws, and has done nothing, when another process holds the lock; otherwise every step is answered.
+    const commit = (steps: ReadonlyArray<Step>): void => {
+      sql.begin.run()
+      let answers: ReadonlyArray<Exit.Exit<unknown, StoreError>>
+      try {
+        answers = steps.map((step) => {
+          if (step.abandoned) return Exit.void
+          try {
+            return Exit.succeed(step.run())
+          } catch (cause) {
+            // SQLite may have undone the steps before this one too, as it does when the disk is full.
+            if (!db.isTransaction) throw cause
+            return Exit.fail(describe(cause))
+          }
         })
-      }),
+        sql.commit.run()
+      } catch (cause) {
+        if (db.isTransaction) sql.rollback.run()
+        return fail(steps, describe(cause))
+      }
+      steps.forEach((step, index) => step.answer(answers[index]))
+    }
 
-    settle: ({ key, owner, result, retention }) =>
-      write(() => {
-        const time = now()
-        return sql.settle.run(key, time, owner, result, after(time, retention)).changes === 1
-      }),
+    const closed = new StoreError({ reason: `${options.filename} has been closed.` })
+    const queue = yield* Effect.acquireRelease(Queue.unbounded<Step>(), (queue) =>
+      Effect.andThen(
+        Effect.map(Queue.clear(queue), (steps) => fail(steps, closed)),
+        Queue.shutdown(queue)
+      )
+    )
+    yield* Queue.takeBetween(queue, 1, 256).pipe(
+      Effect.flatMap((steps) =>
+        waitForLock(() => commit(steps)).pipe(
+          Effect.catch((error) => Effect.sync(() => fail(steps, error))),
+          Effect.onInterrupt(() => Effect.sync(() => fail(steps, closed)))
+        )
+      ),
+      Effect.forever,
+      Effect.forkScoped
+    )
 
-    release: ({ key, owner }) => write(() => sql.release.run(key, now(), owner).changes === 1),
-
-    markUnknown: ({ key, lapsed, owner, retention }) =>
-      write(() => {
-        const time = now()
-        const leaseBy = lapsed ? time : Number.MAX_SAFE_INTEGER
-        return sql.markUnknown.run(key, time, owner, leaseBy, after(time, retention)).changes === 1
-      }),
-
-    takeOver: ({ key, lease, owner, previousOwner }) =>
-      write(() => {
-        const time = now()
-        const row = sql.takeOver.get(key, time, previousOwner, owner, after(time, lease))
-        return row === undefined ? Option.none() : Option.some(decodeEpoch(row).epoch)
+    const write = <A>(run: () => A): Effect.Effect<A, StoreError> =>
+      Effect.callback((resume) => {
+        // The step's own `run` makes the answer, so it is an `A`.
+        const step: Step = { run, answer: resume as Step["answer"], abandoned: false }
+        if (!Queue.offerUnsafe(queue, step)) return resume(Effect.fail(closed))
+        return Effect.sync(() => {
+          step.abandoned = true
+        })
       })
+
+    yield* write(() => sql.clean.run(now(), cleanupBatch).changes).pipe(
+      Effect.repeat({ while: (removed) => removed === cleanupBatch }),
+      Effect.catch((error) => Effect.logWarning("Records past their retention could not be deleted.", error)),
+      Effect.repeat(Schedule.spaced(options.cleanupInterval ?? "1 minute")),
+      Effect.forkScoped
+    )
+
+    return IdempotencyStore.of({
+      scope: "shared",
+
+      claim: ({ guards, key, lease, owner, retention }) =>
+        Effect.suspend((): Effect.Effect<Claim, StoreError> => {
+          try {
+            // A replay only reads: it takes no lock and makes no commit.
+            const existing = find(key, now())
+            if (existing !== undefined) return Effect.succeed(existing)
+          } catch (cause) {
+            if (!SqliteFile.isBusy(cause)) return Effect.fail(describe(cause))
+          }
+          return write(() => {
+            const time = now()
+            const leaseUntil = after(time, lease)
+            const expiresAt = Math.max(leaseUntil, after(time, retention))
+            const { changes } = sql.claim.run(key, time, owner, guards, leaseUntil, expiresAt)
+            return changes === 1 ? { _tag: "Claimed" } : find(key, time)!
+          })
+        }),
+
+      settle: ({ key, owner, result, retention }) =>
+        write(() => {
+          const time = now()
+          return sql.settle.run(key, time, owner, result, after(time, retention)).changes === 1
+        }),
+
+      release: ({ key, owner }) => write(() => sql.release.run(key, now(), owner).changes === 1),
+
+      markUnknown: ({ key, lapsed, owner, retention }) =>
+        write(() => {
+          const time = now()
+          const leaseBy = lapsed ? time : Number.MAX_SAFE_INTEGER
+          return sql.markUnknown.run(key, time, owner, leaseBy, after(time, retention)).changes === 1
+        }),
+
+      takeOver: ({ key, lease, owner, previousOwner }) =>
+        write(() => {
+          const time = now()
+          const row = sql.takeOver.get(key, time, previousOwner, owner, after(time, lease))
+          return row === undefined ? Option.none() : Option.some(decodeEpoch(row).epoch)
+        })
+    })
   })
-})
 
 const holder = { owner: Schema.String, epoch: Schema.Int, guards: Schema.String }
 const noResult = { result: Schema.Null, settledAt: Schema.Null }

@@ -83,8 +83,11 @@ export interface ReadOptions<Input extends StructSchema, Output extends StructSc
  * @category models
  * @since 0.1.0
  */
-export interface WriteOptions<Input extends StructSchema, Output extends StructSchema, R extends Recovery>
-  extends Options<Input, Output> {
+export interface WriteOptions<
+  Input extends StructSchema,
+  Output extends StructSchema,
+  R extends Recovery
+> extends Options<Input, Output> {
   readonly idempotency: Idempotency<keyof Input["Type"] & string, R>
   /** False when the tool only adds and never changes or removes what is there (true). */
   readonly destructive?: boolean
@@ -107,8 +110,11 @@ interface Declared<Name extends string, Input extends StructSchema, Output exten
  * @category models
  * @since 0.1.0
  */
-export interface Read<Name extends string, Input extends StructSchema, Output extends StructSchema>
-  extends Declared<Name, Input, Output> {
+export interface Read<Name extends string, Input extends StructSchema, Output extends StructSchema> extends Declared<
+  Name,
+  Input,
+  Output
+> {
   readonly kind: "read"
 }
 
@@ -116,8 +122,12 @@ export interface Read<Name extends string, Input extends StructSchema, Output ex
  * @category models
  * @since 0.1.0
  */
-export interface Write<Name extends string, Input extends StructSchema, Output extends StructSchema, R extends Recovery>
-  extends Declared<Name, Input, Output> {
+export interface Write<
+  Name extends string,
+  Input extends StructSchema,
+  Output extends StructSchema,
+  R extends Recovery
+> extends Declared<Name, Input, Output> {
   readonly kind: "write"
   readonly destructive: boolean
   readonly idempotency: {
@@ -126,6 +136,10 @@ export interface Write<Name extends string, Input extends StructSchema, Output e
     readonly free: ReadonlyArray<string>
     readonly recovery: R
     readonly retention: Duration.Duration
+    /** How long an unknown outcome is kept: a week at least. */
+    readonly unknownRetention: Duration.Duration
+    /** Longer than the execution may take, so that it runs out only on a process that died or stood still. */
+    readonly lease: Duration.Duration
     readonly version: number
     readonly checkWith: string | undefined
   }
@@ -194,7 +208,9 @@ export const write = <
   const unknown = [...identity, ...free].filter((field) => !fields.includes(field))
   if (unknown.length > 0) faults.push(`idempotency names fields that the input lacks: ${unknown.join(", ")}`)
   if (identity.length === 0 && fields.length > 0) {
-    faults.push("idempotency.identity is empty: every call would be the same operation; name the fields that tell two apart")
+    faults.push(
+      "idempotency.identity is empty: every call would be the same operation; name the fields that tell two apart"
+    )
   }
   const both = identity.filter((field) => free.includes(field))
   if (both.length > 0) faults.push(`idempotency names fields both identity and free: ${both.join(", ")}`)
@@ -204,8 +220,9 @@ export const write = <
     faults.push("idempotency.retention must be finite and at least a minute: after it, a repeat executes again")
   }
   if (faults.length > 0) throw new DefinitionError({ subject: `Tool ${name}`, faults })
+  const tool = declared()
   return Object.freeze({
-    ...declared(),
+    ...tool,
     kind: "write" as const,
     destructive: options.destructive ?? true,
     idempotency: {
@@ -214,6 +231,8 @@ export const write = <
       free,
       recovery,
       retention,
+      unknownRetention: Duration.max(retention, Duration.weeks(1)),
+      lease: Duration.sum(Duration.times(tool.timeout, 1.25), Duration.seconds(1)),
       version,
       checkWith
     }
@@ -225,15 +244,18 @@ const declare = <Name extends string, Input extends StructSchema, Output extends
   options: Options<Input, Output>
 ) => {
   const faults: Array<string> = []
-  if (!/^[a-z][a-z0-9_]{0,63}$/.test(name)) faults.push("the name must be 1 to 64 of a-z, 0-9 and _, and begin with a letter")
+  if (!/^[a-z][a-z0-9_]{0,63}$/.test(name))
+    faults.push("the name must be 1 to 64 of a-z, 0-9 and _, and begin with a letter")
   if (options.title.trim() === "" || options.title.length > 100) faults.push("the title must be 1 to 100 characters")
   if (options.description.trim().length < 20 || options.description.length > 2048) {
     faults.push("the description must be 20 to 2048 characters: what the tool does, when to use it, and when not to")
   }
   const timeout = Duration.fromInputUnsafe(options.timeout ?? "30 seconds")
-  if (!Duration.isFinite(timeout) || !Duration.isPositive(timeout)) faults.push("the timeout must be finite and positive")
+  if (!Duration.isFinite(timeout) || !Duration.isPositive(timeout))
+    faults.push("the timeout must be finite and positive")
   const maxResultSize = options.maxResultSize ?? 100_000
-  if (!Number.isSafeInteger(maxResultSize) || maxResultSize < 1024) faults.push("maxResultSize must be at least 1024 characters")
+  if (!Number.isSafeInteger(maxResultSize) || maxResultSize < 1024)
+    faults.push("maxResultSize must be at least 1024 characters")
   const input = ToolSchema.input(options.input)
   const output = ToolSchema.output(options.output)
   if (input._tag === "Failure") faults.push(...input.failure.map((fault) => `input: ${fault}`))

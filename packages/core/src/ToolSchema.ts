@@ -89,19 +89,19 @@ const make = <A>(schema: Source<A>, direction: Direction): Result.Result<ToolSch
   })
   return Result.flatMap(codec, (json) => {
     const compiled = compile(json, schema.ast, direction)
-    return isCompiled(compiled) ? Result.succeed(build<A>(json, compiled)) : Result.fail(compiled)
+    return isCompiled(compiled) ? Result.succeed(build<A>(agree(json, direction), compiled)) : Result.fail(compiled)
   })
 }
 
 const isCompiled = (result: Compiled | ReadonlyArray<string>): result is Compiled => !Array.isArray(result)
 
-const build = <A>(json: Schema.Constraint["ast"], compiled: Compiled): ToolSchema<A> => {
+const closed = { onExcessProperty: "error" } as const
+
+const build = <A>(agreed: Schema.Constraint["ast"], compiled: Compiled): ToolSchema<A> => {
   const { shape, plain, ambiguous, unbounded } = compiled
-  const agreed = agree(json)
   const read = reader(shape)
-  const options = ambiguous ? ({ onExcessProperty: "error" } as const) : {}
-  const decodeJson = SchemaParser.decodeUnknownExit(schemaOf<A>(agreed), options)
-  const encodeJson = SchemaParser.encodeUnknownExit(schemaOf<A>(structural(agreed)))
+  const decodeJson = SchemaParser.decodeUnknownExit(schemaOf<A>(agreed), ambiguous ? closed : {})
+  const encodeValue = SchemaParser.encodeUnknownExit(schemaOf<A>(structural(agreed)))
 
   const decode = (input: unknown): Result.Result<A, Issues> => {
     const value = read(input)
@@ -117,17 +117,21 @@ const build = <A>(json: Schema.Constraint["ast"], compiled: Compiled): ToolSchem
     return Result.fail(to.issues())
   }
 
+  const encodeJson = (value: A) => {
+    // A member of an ambiguous union is the one that leaves no field out, if there is one.
+    const first = encodeValue(value, ambiguous ? closed : {})
+    if (Exit.isSuccess(first)) return first
+    const whole = encodeValue(withoutUndefined(value), ambiguous ? closed : {})
+    return Exit.isSuccess(whole) || !ambiguous ? whole : encodeValue(withoutUndefined(value))
+  }
+
   const encode = (value: A): Result.Result<JsonObject, Issues> => {
-    const first = encodeJson(value)
-    const exit = Exit.isSuccess(first) ? first : encodeJson(withoutUndefined(value))
-    const to = report()
-    if (Exit.isFailure(exit)) {
-      explainFailure(issueOf(exit), "", to)
-      return Result.fail(to.issues())
-    }
-    const encoded = read(exit.value)
+    const exit = encodeJson(value)
+    const encoded = Exit.isSuccess(exit) ? read(exit.value) : refused
     if (encoded !== refused) return Result.succeed(encoded as JsonObject)
-    explain(shape, exit.value, "", to)
+    const to = report()
+    if (Exit.isSuccess(exit)) explain(shape, exit.value, "", to)
+    else explainFailure(issueOf(exit), "", to)
     return Result.fail(to.issues())
   }
 

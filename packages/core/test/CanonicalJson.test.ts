@@ -46,7 +46,11 @@ describe("CanonicalJson", () => {
       Array.isArray(value)
         ? value.map(reversed)
         : value !== null && typeof value === "object"
-          ? Object.fromEntries(Object.entries(value).reverse().map(([key, member]) => [key, reversed(member)]))
+          ? Object.fromEntries(
+              Object.entries(value)
+                .reverse()
+                .map(([key, member]) => [key, reversed(member)])
+            )
           : value
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {

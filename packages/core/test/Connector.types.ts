@@ -53,7 +53,10 @@ Tool.read("a", {
 })
 
 const Find = Tool.read("find", common)
-const Create = Tool.write("create", { ...common, idempotency: { identity: ["queue", "subject"], recovery: "reconcile" } })
+const Create = Tool.write("create", {
+  ...common,
+  idempotency: { identity: ["queue", "subject"], recovery: "reconcile" }
+})
 const Close = Tool.write("close", { ...common, idempotency: { identity: ["queue"], recovery: "repeatable" } })
 const Desk = Connector.make("desk", { version: "1", tools: [Find, Create, Close] })
 

@@ -5,7 +5,11 @@ import { Book, clerk } from "./fixtures/ledger.ts"
 
 const derive = (
   input: object,
-  { connector = "ledger", principal = clerk, explicit }: { connector?: string; principal?: typeof clerk; explicit?: string } = {}
+  {
+    connector = "ledger",
+    principal = clerk,
+    explicit
+  }: { connector?: string; principal?: typeof clerk; explicit?: string } = {}
 ) => IdempotencyKey.derive(connector, Book, principal, input, explicit)
 
 describe("IdempotencyKey", () => {

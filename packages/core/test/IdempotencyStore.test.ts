@@ -17,9 +17,7 @@ describe("the memory store keeps the contract:", () => {
 
   it("any sequence of steps gives what the rules say", () =>
     fc.assert(
-      fc.asyncProperty(commands, (trace) =>
-        Effect.runPromise(agree(trace).pipe(Effect.provide(layer)))
-      ),
+      fc.asyncProperty(commands, (trace) => Effect.runPromise(agree(trace).pipe(Effect.provide(layer)))),
       { numRuns: 300 }
     ))
 })

@@ -49,10 +49,10 @@ const interruptAfter = (steps: number, tool: "book" | "book_once" | "book_found"
   const stepper = new Stepper()
   const call = () =>
     Effect.runFork(
-      client.as(clerk).call(tool, { account: "rent", amount: 100 }).pipe(
-        Effect.provide(quiet),
-        Effect.provideService(Scheduler.Scheduler, stepper)
-      )
+      client
+        .as(clerk)
+        .call(tool, { account: "rent", amount: 100 })
+        .pipe(Effect.provide(quiet), Effect.provideService(Scheduler.Scheduler, stepper))
     )
   const first = call()
   let taken = 0

@@ -1,4 +1,11 @@
-import { AuditTrail, AuthorizationError, IdempotencyStore, Principal, TransientError, ValidationError } from "@ferrule/core"
+import {
+  AuditTrail,
+  AuthorizationError,
+  IdempotencyStore,
+  Principal,
+  TransientError,
+  ValidationError
+} from "@ferrule/core"
 import { TestClient } from "@ferrule/core/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Fiber, Layer, Logger } from "effect"
@@ -45,10 +52,7 @@ describe("the five steps", () => {
       const someone = Principal.make({ id: "someone", scopes: ["ledger:write"] })
       const error = yield* Effect.flip(client.as(someone).call("book_own", booking))
       assert.instanceOf(error, AuthorizationError)
-      assert.strictEqual(
-        error.message,
-        "book_own needs the scope ledger:write and that the account is the caller's."
-      )
+      assert.strictEqual(error.message, "book_own needs the scope ledger:write and that the account is the caller's.")
       assert.strictEqual(books.entries.length, 0)
       assert.strictEqual(client.records[0].decision, "denied")
       assert.strictEqual(client.records[0].reference, undefined)
@@ -128,7 +132,13 @@ describe("the five steps", () => {
       yield* client.as(clerk).call("book", booking)
       yield* Effect.flip(client.as(clerk).call("drop_tables" as "book", {}))
       assert.deepStrictEqual(
-        client.records.map(({ decision, outcome, replayed, attempts, tool }) => [tool, decision, outcome, replayed, attempts]),
+        client.records.map(({ decision, outcome, replayed, attempts, tool }) => [
+          tool,
+          decision,
+          outcome,
+          replayed,
+          attempts
+        ]),
         [
           ["book", "allowed", "Completed", false, 1],
           ["book", "allowed", "Completed", true, 0],

@@ -3,7 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 
 const nobody = Principal.make({ id: "nobody" })
 const agent = Principal.make({ id: "agent", roles: ["agent"], scopes: ["tickets:read"] })
-const own = Policy.predicate("the ticket is the caller's", (principal, input: { readonly owner: string }) => principal.id === input.owner)
+const own = Policy.predicate(
+  "the ticket is the caller's",
+  (principal, input: { readonly owner: string }) => principal.id === input.owner
+)
 
 describe("Policy", () => {
   it("allows a principal that has one of the roles", () => {
@@ -52,7 +55,10 @@ describe("Policy", () => {
   })
 
   it("says itself in words", () => {
-    const policy = Policy.any(Policy.role("admin"), Policy.all(Policy.role("agent"), own, Policy.not(Policy.scope("x"))))
+    const policy = Policy.any(
+      Policy.role("admin"),
+      Policy.all(Policy.role("agent"), own, Policy.not(Policy.scope("x")))
+    )
     assert.strictEqual(
       Policy.describe(policy),
       "the role admin or (the role agent and that the ticket is the caller's and not the scope x)"

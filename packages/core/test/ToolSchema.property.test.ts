@@ -5,7 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import addFormats from "ajv-formats"
-import { Effect, Result, Schema, SchemaTransformation } from "effect"
+import { DateTime, Effect, Result, Schema, SchemaTransformation } from "effect"
 import * as fc from "fast-check"
 import * as ToolSchema from "../src/ToolSchema.ts"
 
@@ -17,7 +17,11 @@ interface Sample {
   readonly plain: boolean
 }
 
-const sample = (schema: Sample["schema"], near: fc.Arbitrary<unknown>, rest?: Partial<Sample>): Sample => ({
+const sample = (
+  schema: Sample["schema"],
+  near: fc.Arbitrary<unknown>,
+  rest?: { readonly ruled?: boolean; readonly plain?: boolean }
+): Sample => ({
   schema,
   near,
   ruled: false,
@@ -274,7 +278,9 @@ const converted = fc.constantFrom(
   sample(Schema.BooleanFromBit, edges, { plain: false }),
   sample(
     Schema.Date.check(
-      Schema.isGreaterThanDate(new Date("2000-01-01T00:00:00Z"), { expected: "a date in this century" })
+      Schema.isGreaterThanDate(DateTime.toDateUtc(DateTime.makeUnsafe("2000-01-01T00:00:00Z")), {
+        expected: "a date in this century"
+      })
     ),
     dates,
     { plain: false, ruled: true }
@@ -380,44 +386,40 @@ const array = (inner: fc.Arbitrary<Sample>): fc.Arbitrary<Sample> =>
     )
 
 const tuple = (inner: fc.Arbitrary<Sample>): fc.Arbitrary<Sample> =>
-  fc
-    .tuple(inner, inner)
-    .map(([a, b]) =>
-      sample(Schema.Tuple([a.schema, b.schema]), fc.oneof(fc.tuple(a.near, b.near), fc.tuple(a.near)), {
-        ruled: a.ruled || b.ruled,
-        plain: a.plain && b.plain
-      })
-    )
+  fc.tuple(inner, inner).map(([a, b]) =>
+    sample(Schema.Tuple([a.schema, b.schema]), fc.oneof(fc.tuple(a.near, b.near), fc.tuple(a.near)), {
+      ruled: a.ruled || b.ruled,
+      plain: a.plain && b.plain
+    })
+  )
 
 const union = (inner: fc.Arbitrary<Sample>): fc.Arbitrary<Sample> =>
-  fc
-    .tuple(inner, inner, fc.constantFrom("anyOf", "oneOf", "null", "undefined", "option", "tagged"))
-    .map(([a, b, kind]) => {
-      const ruled = a.ruled || b.ruled
-      const plain = a.plain && b.plain
-      switch (kind) {
-        case "null":
-          return sample(Schema.NullOr(a.schema), orNull(a.near), a)
-        case "undefined":
-          return sample(Schema.UndefinedOr(a.schema), orNull(a.near), { ruled: a.ruled, plain: false })
-        case "option":
-          return sample(Schema.OptionFromNullOr(a.schema), orNull(a.near), { ruled: a.ruled, plain: false })
-        case "tagged":
-          return sample(
-            Schema.Union([
-              Schema.TaggedStruct("A", { value: a.schema.annotateKey(described) as AnyKey }),
-              Schema.TaggedStruct("B", { value: b.schema.annotateKey(described) as AnyKey })
-            ]),
-            fc.oneof(
-              fc.record({ _tag: fc.constant("A"), value: a.near }),
-              fc.record({ _tag: fc.constantFrom("B", "C"), value: b.near })
-            ),
-            { ruled, plain }
-          )
-        default:
-          return sample(Schema.Union([a.schema, b.schema], { mode: kind }), fc.oneof(a.near, b.near), { ruled, plain })
-      }
-    })
+  fc.tuple(inner, inner, fc.constantFrom("any", "null", "undefined", "option", "tagged")).map(([a, b, kind]) => {
+    const ruled = a.ruled || b.ruled
+    const plain = a.plain && b.plain
+    switch (kind) {
+      case "null":
+        return sample(Schema.NullOr(a.schema), orNull(a.near), { ruled: a.ruled, plain: a.plain })
+      case "undefined":
+        return sample(Schema.UndefinedOr(a.schema), orNull(a.near), { ruled: a.ruled, plain: false })
+      case "option":
+        return sample(Schema.OptionFromNullOr(a.schema), orNull(a.near), { ruled: a.ruled, plain: false })
+      case "tagged":
+        return sample(
+          Schema.Union([
+            Schema.TaggedStruct("A", { value: a.schema.annotateKey(described) as AnyKey }),
+            Schema.TaggedStruct("B", { value: b.schema.annotateKey(described) as AnyKey })
+          ]),
+          fc.oneof(
+            fc.record({ _tag: fc.constant("A"), value: a.near }),
+            fc.record({ _tag: fc.constantFrom("B", "C"), value: b.near })
+          ),
+          { ruled, plain }
+        )
+      default:
+        return sample(Schema.Union([a.schema, b.schema]), fc.oneof(a.near, b.near), { ruled, plain })
+    }
+  })
 
 const value: fc.Arbitrary<Sample> = (() => {
   const grow = (inner: fc.Arbitrary<Sample>) =>
@@ -471,22 +473,37 @@ const broken = (near: fc.Arbitrary<unknown>) =>
     return root.value
   })
 
-const runs = 250
-const seed = 20260131
+const runs = Number(process.env["RUNS"] ?? 250)
+const seed = Number(process.env["SEED"] ?? 20260131)
 
-const makeAjv = () => addFormats.default(new Ajv2020({ strict: true, allErrors: false }))
+// `addFormats` comes from a CommonJS module.
+const ajv = addFormats.default(new Ajv2020({ strict: true }))
 
 const isRule = (message: string) => message.startsWith("breaks the rule")
 
-const cases = struct(value).chain((root) =>
-  fc.tuple(
-    fc.constant(root),
-    fc.array(fc.oneof({ weight: 3, arbitrary: root.near }, { weight: 5, arbitrary: broken(root.near) }, junk), {
-      minLength: 10,
-      maxLength: 10
-    })
-  )
+/** One field, so that whole values are valid often enough. */
+const single = leaf.chain(property).map((field) =>
+  sample(Schema.Struct({ a: field.schema.annotateKey(described) as AnyKey }), record([["a", field]]), {
+    ruled: field.ruled,
+    plain: field.plain
+  })
 )
+
+const cases = fc
+  .oneof(single, struct(value))
+  .chain((root) =>
+    fc.tuple(
+      fc.constant(root),
+      fc.array(
+        fc.oneof(
+          { weight: 10, arbitrary: root.near },
+          { weight: 8, arbitrary: broken(root.near) },
+          { weight: 1, arbitrary: junk }
+        ),
+        { minLength: 20, maxLength: 20 }
+      )
+    )
+  )
 
 describe("ToolSchema", () => {
   for (const direction of ["input", "output"] as const) {
@@ -498,10 +515,19 @@ describe("ToolSchema", () => {
             ToolSchema[direction](root.schema as Schema.ConstraintCodec<unknown, unknown>),
             (faults) => new Error(faults.join("\n"))
           )
-          const validate = makeAjv().compile(compiled.jsonSchema)
+          const judge = ajv.compile(compiled.jsonSchema)
+          // The judge throws when it compares objects that have a field named valueOf or toString; none can be declared.
+          const validate = (value: unknown): boolean => {
+            try {
+              return judge(value)
+            } catch {
+              return false
+            }
+          }
           const show = (what: string, ...values: ReadonlyArray<unknown>) =>
             `${what}: ${JSON.stringify(values)} by ${JSON.stringify(compiled.jsonSchema)}`
-          for (const value of values) {
+          // Generated objects may lack a prototype; those of JSON.parse have one.
+          for (const value of values.map((value) => structuredClone(value))) {
             const accepted = validate(value)
             const decoded = compiled.decode(value)
             accepted ? tally.accepted++ : tally.refused++
@@ -511,22 +537,22 @@ describe("ToolSchema", () => {
               else assert.isFalse(rulesOnly, show("refused by a rule only", value, decoded.failure))
               continue
             }
-            assert.isTrue(accepted, show("accepted", value, validate.errors))
+            assert.isTrue(accepted, show("accepted", value, judge.errors))
             if (root.plain) assert.deepStrictEqual(decoded.success, value)
             // A decoded value travels back and decodes again.
             const encoded = compiled.encode(decoded.success)
             if (Result.isFailure(encoded)) return assert.fail(show("not encoded", value, encoded.failure))
             assert.isTrue(validate(encoded.success), show("not encoded to its schema", value, encoded.success))
             const again = compiled.decode(JSON.parse(JSON.stringify(encoded.success)))
-            assert.isTrue(Result.isSuccess(again), show("not decoded again", encoded.success, again))
+            assert.isTrue(Result.isSuccess(again), show("not decoded again", encoded.success))
           }
         }),
         { numRuns: runs, seed, endOnFailure: true }
       )
       // Printed arbitraries fill pages, so only what went wrong is shown.
       assert.isFalse(run.failed, `seed ${run.seed}, path ${run.counterexamplePath}: ${String(run.errorInstance)}`)
-      assert.isAbove(tally.accepted, 400)
-      assert.isAbove(tally.refused, 400)
+      assert.isAbove(tally.accepted, 1000)
+      assert.isAbove(tally.refused, 1000)
     })
   }
 })

@@ -123,6 +123,14 @@ describe("Upstream", () => {
       )
     }
 
+    it.effect("407, which fetch keeps to itself, is AuthorizationError", () =>
+      Effect.gen(function* () {
+        const response = HttpClientResponse.fromWeb(HttpClientRequest.get("/"), new Response(null, { status: 407 }))
+        const error = yield* Effect.flip(Upstream.fromResponse(response, ledger)).pipe(quiet)
+        same(error, new AuthorizationError({ message: refused }))
+      })
+    )
+
     it.effect("2xx passes with the response", () =>
       Effect.gen(function* () {
         for (const status of [200, 201, 202, 204]) {
@@ -392,7 +400,7 @@ describe("Upstream", () => {
         const logger = Logger.map(Logger.formatStructured, (entry) => {
           logged.push({ level: entry.level, message: entry.message, annotations: entry.annotations })
         })
-        const failed = failedWith(byFetch(fault({ code: "CERT_HAS_EXPIRED", path: canary })))
+        const failed = failedWith(Object.assign(byFetch(fault({ code: "CERT_HAS_EXPIRED" })), { code: canary }))
         const error = yield* Effect.flip(Upstream.classify(ledger)(failed)).pipe(Effect.provide(Logger.layer([logger])))
         assert.notInclude(error.message, "CERT")
         assert.deepStrictEqual(logged, [

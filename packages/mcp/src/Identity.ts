@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { createHash, timingSafeEqual } from "node:crypto"
+import { hash, timingSafeEqual } from "node:crypto"
 
 /**
  * What a transport knows of a caller: a bearer token, nothing at all, or that the caller started this process and speaks
@@ -77,7 +77,7 @@ export interface TokenEntry {
 
 const minimumTokenLength = 16
 
-const digest = (token: string): Buffer => createHash("sha256").update(token, "utf8").digest()
+const digest = (token: string): Buffer => hash("sha256", token, "buffer")
 
 /**
  * Makes principals of credentials.
@@ -108,26 +108,26 @@ export class Identity extends Context.Service<
     return Layer.effect(
       Identity,
       Effect.gen(function* () {
-        const table: Array<{ readonly hash: Buffer; readonly principal: PrincipalData }> = []
+        const table: Array<{ readonly fingerprint: Buffer; readonly principal: PrincipalData }> = []
         for (const { token, principal } of entries) {
           const secret = Redacted.value(Config.isConfig(token) ? yield* token : token)
           const problem = tokenProblem(secret)
           if (problem !== undefined) return yield* new TokenTableError({ principal: principal.id, problem })
-          const hash = digest(secret)
-          const twin = table.find((entry) => timingSafeEqual(entry.hash, hash))
+          const fingerprint = digest(secret)
+          const twin = table.find((entry) => timingSafeEqual(entry.fingerprint, fingerprint))
           if (twin !== undefined) {
             const problem = `is also the token of principal "${twin.principal.id}"`
             return yield* new TokenTableError({ principal: principal.id, problem })
           }
-          table.push({ hash, principal })
+          table.push({ fingerprint, principal })
         }
         return Identity.of({
           authenticate: (credentials) => {
             if (credentials._tag !== "Bearer") return Effect.fail(refusal(credentials))
-            const hash = digest(Redacted.value(credentials.token))
+            const given = digest(Redacted.value(credentials.token))
             // No early exit: the time taken must not tell which entry matched.
             let found: PrincipalData | undefined
-            for (const entry of table) if (timingSafeEqual(entry.hash, hash)) found = entry.principal
+            for (const entry of table) if (timingSafeEqual(entry.fingerprint, given)) found = entry.principal
             return found === undefined ? Effect.fail(refusal(credentials)) : Effect.succeed(found)
           }
         })

@@ -37,7 +37,10 @@ const inMemory = (host: Parameters<typeof connect>[0], principal: typeof ada, op
     )
   })
 
-const textOf = (result: { content?: ReadonlyArray<unknown> }) => (result.content?.[0] as { text: string }).text
+const textOf = (result: { content?: ReadonlyArray<unknown> }) => {
+  const [block] = result.content ?? []
+  return (block as { text: string }).text
+}
 
 for (const [era, options] of eras) {
   for (const transport of ["HTTP", "memory"]) {

@@ -1,6 +1,6 @@
-import * as Mcp from "@ferrule/mcp/Mcp"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
+import * as Serve from "../src/internal/serve.ts"
 import * as Endpoint from "../src/internal/httpEndpoint.ts"
 import * as WebHttp from "../src/internal/webHttp.ts"
 import { ada, adaToken, legacy, makeHost, modern, tokens, vicToken } from "./testHost.ts"
@@ -20,7 +20,7 @@ const messageOf = async (response: Response): Promise<unknown> => {
 describe("the fetch handler", () => {
   it.effect("answers calls, and refuses what the Node endpoint refuses", () =>
     Effect.gen(function* () {
-      const handler = yield* Mcp.fetchHandler(
+      const handler = yield* Serve.fetchHandler(
         Effect.map(makeHost, ({ host }) => host),
         { maxBodySize: 1000 }
       )
@@ -48,7 +48,7 @@ describe("the fetch handler", () => {
   it.effect("interrupts the call of an aborted request", () =>
     Effect.gen(function* () {
       const { host, interrupted, started } = yield* makeHost
-      const handler = yield* Mcp.fetchHandler(Effect.succeed(host))
+      const handler = yield* Serve.fetchHandler(Effect.succeed(host))
       for (const _meta of [{}, { progressToken: 1 }]) {
         const abort = new AbortController()
         const answer = handler(webRequest(modern("tools/call", { name: "slow", _meta }), abort.signal))

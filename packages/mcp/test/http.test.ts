@@ -1,7 +1,20 @@
 import { Identity } from "@ferrule/mcp/Identity"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Logger } from "effect"
-import { ada, adaToken, baseHeaders, envelope, legacy, makeHost, modern, send, serve, vicToken } from "./testHost.ts"
+import { connect, createServer as createHttp2Server } from "node:http2"
+import {
+  ada,
+  adaToken,
+  baseHeaders,
+  envelope,
+  legacy,
+  makeHost,
+  modern,
+  send,
+  serve,
+  tokens,
+  vicToken
+} from "./testHost.ts"
 
 const call = (name: string, args: unknown = {}) => ({ name, arguments: args })
 
@@ -82,6 +95,24 @@ describe("the HTTP endpoint", () => {
       }
       const cursor = yield* send(url, modern("tools/list", { cursor: "2" }))
       assert.strictEqual(cursor.json.error.code, -32602)
+    })
+  )
+
+  it.effect("answers over HTTP/2 as well", () =>
+    Effect.gen(function* () {
+      const url = yield* serve((yield* makeHost).host, {}, tokens, createHttp2Server)
+      const { body, headers } = modern("tools/call", call("whoami"), vicToken)
+      const answer = yield* Effect.callback<string>((resume) => {
+        const session = connect(url.origin)
+        const stream = session.request({ ...headers, ":method": "POST", ":path": "/mcp" })
+        let text = ""
+        stream.setEncoding("utf8")
+        stream.on("data", (chunk) => (text += chunk))
+        stream.on("end", () => resume(Effect.succeed(text)))
+        stream.end(body)
+        return Effect.sync(() => session.destroy())
+      })
+      assert.deepStrictEqual(JSON.parse(answer).result.structuredContent, { id: "vic" })
     })
   )
 
@@ -239,6 +270,20 @@ describe("a request", () => {
       assert.strictEqual(chunked.status, 413)
       assert.deepStrictEqual(chunked.json.error, { code: -32600, message: "The body is larger than 1000 bytes" })
       assert.strictEqual((yield* send(url, modern("tools/list"))).status, 200)
+    })
+  )
+
+  it.effect("of any size gets its 413 before it has been sent, and a client that asks first never sends it", () =>
+    Effect.gen(function* () {
+      const url = yield* serve((yield* makeHost).host)
+      const { body, headers } = modern("tools/call", call("echo", { text: "x".repeat(3_000_000) }))
+      const large = yield* send(url, { headers, body })
+      assert.strictEqual(large.status, 200)
+      assert.strictEqual((yield* send(url, { headers, body: Buffer.alloc(5_000_000, 32) })).status, 413)
+      const expecting = { ...headers, expect: "100-continue" }
+      assert.strictEqual((yield* send(url, { headers: expecting, body })).status, 200)
+      const refused = yield* send(url, { headers: { ...expecting, "content-length": "999999999" } })
+      assert.strictEqual(refused.status, 413)
     })
   )
 

@@ -2,14 +2,14 @@
 import type { PrincipalData } from "@ferrule/core/Principal"
 import { Principal } from "@ferrule/core/Principal"
 import { Identity } from "@ferrule/mcp/Identity"
-import * as Mcp from "@ferrule/mcp/Mcp"
 import type { ToolHost } from "@ferrule/mcp/ToolHost"
 import type { Tool } from "@modelcontextprotocol/server"
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Deferred, Effect, Layer, Redacted } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { createServer, request as httpRequest } from "node:http"
 import type { IncomingHttpHeaders } from "node:http"
+import * as Serve from "../src/internal/serve.ts"
 
 export const ada = Principal.make({ id: "ada", roles: ["admin"], scopes: ["tickets:read", "tickets:write"] })
 export const vic = Principal.make({ id: "vic", roles: ["viewer"] })
@@ -107,17 +107,22 @@ export const tokens = Identity.layerTokens([
   { token: Redacted.make(vicToken), principal: vic }
 ])
 
+const makeServer: Parameters<typeof NodeHttpServer.layer>[0] = () => createServer()
+
 /** Serves a host on a port of its own until the scope closes, and gives the endpoint's URL. */
-export const serve = (host: ToolHost, options: Partial<Mcp.HttpOptions> = {}, identity = tokens) =>
+export const serve = (
+  host: ToolHost,
+  options: Partial<Serve.HttpOptions> = {},
+  identity = tokens,
+  create = makeServer
+) =>
   Effect.gen(function* () {
     const services = yield* Layer.build(
-      HttpRouter.serve(Mcp.layerHttp(Effect.succeed(host), { path: "/mcp", ...options }), {
+      HttpRouter.serve(Serve.layerHttp(Effect.succeed(host), { path: "/mcp", ...options }), {
         disableListenLog: true
       }).pipe(
         Layer.provide(identity),
-        Layer.provideMerge(
-          NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0 })
-        )
+        Layer.provideMerge(NodeHttpServer.layer(create, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0 }))
       )
     )
     const { address } = Context.get(services, HttpServer.HttpServer)
@@ -156,7 +161,12 @@ export const send = (
       }
     )
     request.on("error", (error) => resume(Effect.fail(error)))
-    request.end(options.body)
+    // A client that expects a 100 sends its body only after that.
+    if (options.headers?.["expect"] === undefined) request.end(options.body)
+    else {
+      request.flushHeaders()
+      request.on("continue", () => request.end(options.body))
+    }
     return Effect.sync(() => request.destroy())
   })
 

@@ -4,9 +4,10 @@
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { closeSync, openSync, statSync } from "node:fs"
+import { closeSync, existsSync, openSync, statSync } from "node:fs"
 import { resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { pathToFileURL } from "node:url"
 import { StoreError } from "../IdempotencyStore.ts"
 
 interface Format<A> {
@@ -31,13 +32,13 @@ export const open = <A>(
   const path = resolve(filename)
   const stats = statSync(path, { throwIfNoEntry: false })
   if (stats !== undefined && !stats.isFile()) throw refusal(filename, "is not a file", "Give another filename")
-  // SQLite changes a file when it opens it for writing (it replays a journal, it switches the mode), so one that may not
-  // be ours is looked at through a connection that cannot write.
-  if (stats !== undefined && stats.size > 0) using(new DatabaseSync(path, { readOnly: true }), inspect(filename, options))
-  else closeSync(openSync(path, "a", 0o600))
+  const pending = existsSync(`${path}-wal`)
+  if (stats === undefined) closeSync(openSync(path, "a", 0o600))
+  else look(filename, options, path, pending)
 
   const db = new DatabaseSync(path, { timeout: 0 })
   try {
+    if (!pending) check(filename, db)
     const mode = decodeMode(db.prepare("PRAGMA journal_mode = WAL").get())
     if (mode.journal_mode !== "wal") throw refusal(filename, "is on a disk without shared memory", "Use a local disk")
     db.exec(`PRAGMA synchronous = ${options.synchronous}; BEGIN IMMEDIATE`)
@@ -72,7 +73,12 @@ export const describe =
     const code = sqliteCode(cause) ?? (Predicate.hasProperty(cause, "code") ? cause.code : undefined)
     const fault = faults.find(({ codes }) => codes.includes(code))
     return fault === undefined
-      ? refusal(filename, `cannot be used (${Predicate.isError(cause) ? cause.message : cause})`, "See the cause", cause)
+      ? refusal(
+          filename,
+          `cannot be used (${Predicate.isError(cause) ? cause.message : cause})`,
+          "See the cause",
+          cause
+        )
       : refusal(filename, fault.what, fault.action, cause)
   }
 
@@ -89,16 +95,20 @@ const faults: ReadonlyArray<{
   readonly what: string
   readonly action: string
 }> = [
-  { codes: ["ENOENT"], what: "is in a folder that does not exist", action: "Make the folder, or give another filename" },
+  {
+    codes: ["ENOENT"],
+    what: "is in a folder that does not exist",
+    action: "Make the folder, or give another filename"
+  },
   {
     codes: [8, "EROFS", "EACCES", "EPERM"],
     what: "cannot be written",
-    action: "Give the server's user the right to write the file and its folder, or give another filename"
+    action: "Let the server's user write the file and its folder, on a disk that takes writes, or give another filename"
   },
   {
     codes: [14],
     what: "cannot be opened",
-    action: "Give the server's user the right to read and write the file and its folder, or give another filename"
+    action: "Let the server's user read and write the file and its folder, or give another filename"
   },
   { codes: [13, "ENOSPC", "EDQUOT"], what: "is on a full disk", action: "Free some space; no record is lost" },
   { codes: [10], what: "is on a disk that failed to read or write", action: "Check the disk and its quota" },
@@ -143,18 +153,23 @@ const identify = (filename: string, { applicationId, version }: Format<unknown>,
   }
 }
 
-const inspect = (filename: string, format: Format<unknown>) => (db: DatabaseSync): void => {
-  if (isEmpty(db)) return
-  identify(filename, format, db)
+const check = (filename: string, db: DatabaseSync): void => {
   const { quick_check } = decodeCheck(db.prepare("PRAGMA quick_check(1)").get())
-  if (quick_check !== "ok") throw refusal(filename, `is damaged (${quick_check})`, restore)
+  if (quick_check !== "ok") throw refusal(filename, "is damaged", restore, quick_check)
 }
 
 const decodeCheck = Schema.decodeUnknownSync(Schema.Struct({ quick_check: Schema.String }))
 
-const using = (db: DatabaseSync, use: (db: DatabaseSync) => void): void => {
+// To open a file for writing is to change it: SQLite replays what was left pending when its last user was killed. So one
+// that may not be ours is looked at through a connection that cannot write. Where nothing is pending it is opened as
+// immutable, since even a reader would leave files beside it.
+const look = (filename: string, format: Format<unknown>, path: string, pending: boolean): void => {
+  const url = pathToFileURL(path)
+  if (!pending) url.searchParams.set("immutable", "1")
+  const db = new DatabaseSync(url, { readOnly: true, timeout: 0 })
   try {
-    use(db)
+    if (!isEmpty(db)) identify(filename, format, db)
+    if (pending) check(filename, db)
   } finally {
     db.close()
   }

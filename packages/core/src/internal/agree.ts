@@ -5,19 +5,29 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import type { Count, Leaf } from "./checks.ts"
 import { constraintOf, leaves } from "./checks.ts"
+import { type Direction, statedBy } from "./conversions.ts"
 import { allDifferent, reader, refused } from "./reader.ts"
 import type { Shape } from "./shape.ts"
 
 type AST = SchemaAST.AST
 
-const agreed = new WeakMap<AST, AST>()
+const agreed = { input: new WeakMap<AST, AST>(), output: new WeakMap<AST, AST>() }
 
-/** Gives every check of a schema, however deep, the meaning that its JSON Schema states. */
-export const agree = (ast: AST): AST => {
-  const done = agreed.get(ast)
+/** Gives every check and every known conversion of a schema, however deep, the meaning that its JSON Schema states. */
+export const agree = (ast: AST, direction: Direction): AST => {
+  const done = agreed[direction].get(ast)
   if (done !== undefined) return done
-  const out = copy(ast, { ...children(ast, agree), ...checks(ast) })
-  agreed.set(ast, out)
+  const inner = (child: AST) => agree(child, direction)
+  const link = (link: SchemaAST.Link) => {
+    const to = inner(link.to)
+    const stated = to.encoding === undefined ? statedBy(link)?.(direction) : undefined
+    return new SchemaAST.Link(
+      stated === undefined ? to : copy(to, { checks: [...(to.checks ?? []), filter(shapeTest(stated))] }),
+      link.transformation
+    )
+  }
+  const out = copy(ast, { ...children(ast, inner, link), ...checks(ast) })
+  agreed[direction].set(ast, out)
   return out
 }
 
@@ -33,18 +43,23 @@ export const structural = (ast: AST): AST => {
       return copy(structural(to), { context, checks: nonEmpty([...(to.checks ?? []), ...(ast.checks ?? [])]) })
     }
   }
-  return copy(ast, children(ast, structural))
+  return copy(
+    ast,
+    children(ast, structural, (link) => new SchemaAST.Link(structural(link.to), link.transformation))
+  )
 }
 
 const nonEmpty = <A>(values: ReadonlyArray<A>): ReadonlyArray<A> | undefined =>
   values.length === 0 ? undefined : values
 
 /** Rewrites what lies directly below a node: fields, items, members, type parameters, the far side of conversions. */
-const children = (ast: AST, f: (ast: AST) => AST): Record<string, unknown> => {
+const children = (
+  ast: AST,
+  f: (ast: AST) => AST,
+  link: (link: SchemaAST.Link) => SchemaAST.Link
+): Record<string, unknown> => {
   const changes: Record<string, unknown> = {}
-  if (ast.encoding !== undefined) {
-    changes["encoding"] = ast.encoding.map((link) => new SchemaAST.Link(f(link.to), link.transformation))
-  }
+  if (ast.encoding !== undefined) changes["encoding"] = ast.encoding.map(link)
   switch (ast._tag) {
     case "Objects":
       changes["propertySignatures"] = ast.propertySignatures.map(
@@ -66,7 +81,7 @@ const children = (ast: AST, f: (ast: AST) => AST): Record<string, unknown> => {
 }
 
 /** Copies a node with other parts, as Effect's own rewriting does: a node is a plain record over its prototype. */
-export const copy = (ast: AST, changes: Record<string, unknown>): AST =>
+const copy = (ast: AST, changes: Record<string, unknown>): AST =>
   Object.keys(changes).length === 0 ? ast : Object.assign(Object.create(Object.getPrototypeOf(ast)), ast, changes)
 
 const checks = (ast: AST): Record<string, unknown> =>
@@ -85,12 +100,20 @@ const agreedCheck = (leaf: Leaf, ast: AST): Leaf => {
   }
 }
 
-const filter = (holds: (value: unknown) => boolean, leaf: Leaf): Leaf =>
-  new SchemaAST.Filter<never>(
+const filter = (holds: (value: unknown) => boolean, leaf?: Leaf): Leaf => {
+  const made = new SchemaAST.Filter<never>(
     (value) => (holds(value) ? undefined : new SchemaIssue.InvalidValue()),
-    leaf.annotations,
-    leaf.aborted
+    leaf?.annotations,
+    leaf?.aborted
   )
+  ofJsonSchema.add(made)
+  return made
+}
+
+const ofJsonSchema = new WeakSet<object>()
+
+/** Whether a check is one that JSON Schema states, and not a rule of the author's own. */
+export const isOfJsonSchema = (check: SchemaAST.Filter<never>): boolean => ofJsonSchema.has(check)
 
 const shapeTest = (shape: Shape) => {
   const read = reader(shape)

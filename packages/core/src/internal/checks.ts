@@ -176,8 +176,8 @@ const numberOf = (check: Leaf, known: string) => {
       fault: `validators disagree about multiples of ${narrower.multipleOf}: count in whole units, such as cents, with Schema.Int`
     } as const
   }
-  // Beyond this range a remainder is not exact.
-  const exact = { ...narrower, min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }
+  // Remainders are exact among these numbers only, and the multiples of an integer are integers.
+  const exact = { ...narrower, integer: true, min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }
   return { kind: "number", narrower: exact } as const
 }
 

@@ -94,7 +94,7 @@ const node = (
   if (shape === undefined) return undefined
   if (ast.encoding !== undefined) {
     walk.plain = false
-    const words = faultOfConversion(ast, shape)
+    const words = faultOfConversion(ast, shape, walk.direction)
     if (words !== undefined) fault(walk, path, words)
   }
   return illustrate(shape, ast, path, walk)
@@ -303,7 +303,7 @@ const readField = (name: string, ast: AST, place: Place, walk: Walk): Field | un
     fault(walk, path, 'needs a description: .annotate({ description: "..." })')
   }
   if (required || ast.encoding === undefined) return { name, shape, required }
-  const instead = standIn(ast, shape)
+  const instead = standIn(ast, shape, walk.direction)
   if (instead.kind === "refused") fault(walk, path, "it may be left out, but then does not decode: give it a default")
   const isDefault = instead.kind === "default" && shape.note.default === undefined && isConstant(ast)
   return { name, required, shape: isDefault ? { ...shape, note: { ...shape.note, default: instead.json } } : shape }
@@ -314,22 +314,28 @@ const isOptional = (ast: AST): boolean =>
   ast.encoding === undefined ? ast.context?.isOptional === true : isOptional(ast.encoding[ast.encoding.length - 1].to)
 
 const readUnion = (ast: SchemaAST.Union, place: Place, walk: Walk): Shape | undefined => {
-  const exactlyOne = ast.options?.mode === "oneOf"
+  if (ast.options?.mode === "oneOf") {
+    return fault(
+      walk,
+      place.path,
+      "a union that admits one member only hides which: give each a literal field, and drop the mode"
+    )
+  }
   const demands = place.demands.filter((demand) => demand.kind !== "custom" && demand.kind !== "fault")
   const read = ast.types.map((type, i) => node(type, inVariant(place.path, ast, i), place.depth, demands, walk))
   if (!read.every((shape) => shape !== undefined)) return undefined
-  const members = exactlyOne ? read : mergeEnums(read.flatMap(flatten))
+  const members = mergeEnums(read.flatMap(flatten))
   if (members.length === 0) return fault(walk, place.path, "a union needs a member")
   if (members.length === 1) return members[0]
   const objects = members.filter((shape) => shape.kind === "object")
-  if (exactlyOne || (objects.length > 1 && discriminator(objects) === undefined)) walk.ambiguous = true
-  return { kind: "union", note: {}, members, exactlyOne }
+  if (objects.length > 1 && discriminator(objects) === undefined) walk.ambiguous = true
+  return { kind: "union", note: {}, members }
 }
 
 const isSilent = (shape: Shape): boolean => Object.keys(shape.note).length === 0
 
 const flatten = (shape: Shape): ReadonlyArray<Shape> =>
-  shape.kind === "union" && !shape.exactlyOne && isSilent(shape) ? shape.members : [shape]
+  shape.kind === "union" && isSilent(shape) ? shape.members : [shape]
 
 /** Literals side by side are one enum. */
 const mergeEnums = (members: ReadonlyArray<Shape>): ReadonlyArray<Shape> => {
@@ -346,7 +352,7 @@ const mergeEnums = (members: ReadonlyArray<Shape>): ReadonlyArray<Shape> => {
 const illustrate = (shape: Shape, ast: AST, path: string, walk: Walk): Shape => {
   const annotations = allAnnotationsOf(ast)
   const inJson = (value: unknown, what: string) => {
-    const json = jsonOf(ast, shape, value)
+    const json = jsonOf(ast, shape, walk.direction, value)
     if (json === undefined) fault(walk, path, `${what} does not satisfy the schema`)
     return json ?? null
   }

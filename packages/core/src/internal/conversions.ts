@@ -38,11 +38,17 @@ const label = "[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*"
 const letters = "[\\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2}"
 const port = "[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
 
-/** No user information, and a host whose last part starts with a letter, so that it is no malformed IP address. */
+const host = `(?:${label}\\.)*[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*`
+const octet = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)"
+const rest = "(?:[/?#][!-~]*)?"
+
+/**
+ * Never with user information, which would be a credential. A host is a name whose last part begins with a letter, so
+ * that it is no malformed IP address; a result may also name an IPv4 address, and use any scheme.
+ */
 const url: Stated = (direction) =>
-  direction === "output"
-    ? { ...anyString, patterns: [{ source: "^[a-z][a-z0-9+.-]*:", words: "a URL" }] }
-    : {
+  direction === "input"
+    ? {
         ...anyString,
         max: 2048,
         format: "uri",
@@ -50,18 +56,31 @@ const url: Stated = (direction) =>
           {
             words: "an http or https URL with a host name, such as https://example.com/a?b=c",
             source:
-              `^https?://(?:${label}\\.)*[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*(?::(?:${port}))?` +
+              `^https?://${host}(?::(?:${port}))?` +
               `(?:/(?:${letters})*)?(?:\\?(?:${letters}|\\?)*)?(?:#(?:${letters}|\\?)*)?$`
           }
         ]
       }
+    : {
+        ...anyString,
+        patterns: [
+          {
+            words: "a URL without user information",
+            source:
+              `^(?:(?:https?|wss?|ftp)://(?:${host}|${octet}(?:\\.${octet}){3})(?::(?:${port}))?${rest}` +
+              "|(?!(?:https?|wss?|ftp|file):)[a-z][a-z0-9+.-]*:" +
+              `(?://(?:[\\w.~-]+(?::(?:${port}))?)?${rest}|(?!//)[!-~]*))$`
+          }
+        ]
+      }
 
+/** Effect writes a number of more digits with an exponent. */
 const decimal: Stated = (direction) => ({
   ...anyString,
   patterns: [
     {
       words: "a decimal number as a string, such as -12.50",
-      source: direction === "input" ? "^-?(?:0|[1-9]\\d{0,29})(?:\\.\\d{1,30})?$" : "^-?\\d+(?:\\.\\d+)?(?:e[+-]\\d+)?$"
+      source: direction === "input" ? "^-?(?:0|[1-9]\\d{0,15})(?:\\.\\d{1,15})?$" : "^-?\\d+(?:\\.\\d+)?(?:e[+-]\\d+)?$"
     }
   ]
 })

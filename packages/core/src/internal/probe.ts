@@ -11,6 +11,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import { agree } from "./agree.ts"
+import type { Direction } from "./conversions.ts"
 import { reader, refused } from "./reader.ts"
 import type { Shape } from "./shape.ts"
 
@@ -21,13 +22,15 @@ export const schemaOf = <A>(ast: AST): Schema.Codec<A, unknown> => Schema.make<S
 
 const closed = { onExcessProperty: "error" } as const
 
-const decode = (ast: AST, value: unknown) => SchemaParser.decodeUnknownExit(schemaOf(agree(ast)), closed)(value)
+const decode = (ast: AST, direction: Direction, value: unknown) =>
+  SchemaParser.decodeUnknownExit(schemaOf(agree(ast, direction)), closed)(value)
 
-const encode = (ast: AST, value: unknown) => SchemaParser.encodeUnknownExit(schemaOf(agree(ast)), closed)(value)
+const encode = (ast: AST, direction: Direction, value: unknown) =>
+  SchemaParser.encodeUnknownExit(schemaOf(agree(ast, direction)), closed)(value)
 
 /** Says what the shape of a converted value admits that its conversion then refuses. */
-export const faultOfConversion = (ast: AST, shape: Shape): string | undefined => {
-  const sample = samples(shape).find((value) => isRefusal(decode(ast, value)))
+export const faultOfConversion = (ast: AST, shape: Shape, direction: Direction): string | undefined => {
+  const sample = samples(shape).find((value) => isRefusal(decode(ast, direction, value)))
   return sample === undefined
     ? undefined
     : `its JSON form admits ${JSON.stringify(sample)}, which its conversion refuses: narrow the JSON form`
@@ -40,13 +43,13 @@ export type StandIn =
   | { readonly kind: "default"; readonly json: Schema.Json }
 
 /** Says what a converted field becomes when it is left out. */
-export const standIn = (ast: AST, shape: Shape): StandIn => {
+export const standIn = (ast: AST, shape: Shape, direction: Direction): StandIn => {
   const struct = new SchemaAST.Objects([new SchemaAST.PropertySignature("field", ast)], [])
-  const decoded = decode(struct, {})
+  const decoded = decode(struct, direction, {})
   if (Exit.isFailure(decoded)) return isRefusal(decoded) ? { kind: "refused" } : { kind: "absent" }
   const value: unknown = Reflect.get(decoded.value as object, "field")
   if (value === undefined) return { kind: "absent" }
-  const encoded = encode(struct, decoded.value)
+  const encoded = encode(struct, direction, decoded.value)
   const json =
     (Exit.isSuccess(encoded) ? accepted(shape, Reflect.get(encoded.value as object, "field")) : undefined) ??
     accepted(shape, value)
@@ -54,10 +57,10 @@ export const standIn = (ast: AST, shape: Shape): StandIn => {
 }
 
 /** The JSON form of an example, given as JSON or as the value it stands for; `undefined` when it has none. */
-export const jsonOf = (ast: AST, shape: Shape, value: unknown): Schema.Json | undefined => {
+export const jsonOf = (ast: AST, shape: Shape, direction: Direction, value: unknown): Schema.Json | undefined => {
   const json = accepted(shape, value)
   if (json !== undefined) return json
-  const encoded = encode(ast, value)
+  const encoded = encode(ast, direction, value)
   return Exit.isSuccess(encoded) ? accepted(shape, encoded.value) : undefined
 }
 
@@ -78,17 +81,21 @@ const isRefusal = <A>(exit: Exit.Exit<A, SchemaIssue.Issue>): boolean => {
   return issue === undefined || !isRule(issue)
 }
 
-const isRule = (issue: SchemaIssue.Issue): boolean => {
+/** Whether an issue comes from nothing but checks, of a kind if one is asked for. */
+export const isRule = (
+  issue: SchemaIssue.Issue,
+  isMeant: (check: SchemaIssue.Filter["filter"]) => boolean = () => true
+): boolean => {
   switch (issue._tag) {
     case "Filter":
-      return true
+      return isMeant(issue.filter)
     case "Pointer":
     case "Encoding":
-      return isRule(issue.issue)
+      return isRule(issue.issue, isMeant)
     case "Composite":
-      return issue.issues.every(isRule)
+      return issue.issues.every((inner) => isRule(inner, isMeant))
     case "AnyOf":
-      return issue.issues.some(isRule)
+      return issue.issues.some((inner) => isRule(inner, isMeant))
     default:
       return false
   }

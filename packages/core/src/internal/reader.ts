@@ -65,18 +65,13 @@ const make = (shape: Shape): Reader => {
       return objectReader(shape)
     case "union": {
       const members = shape.members.map(reader)
-      return shape.exactlyOne
-        ? (input) => {
-            const accepted = members.map((member) => member(input)).filter((value) => value !== refused)
-            return accepted.length === 1 ? accepted[0] : refused
-          }
-        : (input) => {
-            for (let i = 0; i < members.length; i++) {
-              const value = members[i](input)
-              if (value !== refused) return value
-            }
-            return refused
-          }
+      return (input) => {
+        for (let i = 0; i < members.length; i++) {
+          const value = members[i](input)
+          if (value !== refused) return value
+        }
+        return refused
+      }
     }
   }
 }

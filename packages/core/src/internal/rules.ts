@@ -7,9 +7,10 @@ import * as Exit from "effect/Exit"
 import type * as SchemaAST from "effect/SchemaAST"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
+import { isOfJsonSchema } from "./agree.ts"
 import { wordsOf } from "./checks.ts"
 import { at, type Report } from "./issues.ts"
-import { issueOf, schemaOf } from "./probe.ts"
+import { isRule, issueOf, schemaOf } from "./probe.ts"
 
 const all = { errors: "all", onExcessProperty: "error" } as const
 
@@ -60,10 +61,12 @@ export const explainFailure = (issue: SchemaIssue.Issue | undefined, path: strin
       return explainFailure(issue.issue, path, to)
     case "Composite":
       return issue.issues.forEach((inner) => explainFailure(inner, path, to))
-    case "AnyOf":
-      return issue.issues.length === 0
-        ? to.add(path, "is none of the accepted forms", "one of the accepted forms")
-        : explainFailure(issue.issues[0], path, to)
+    case "AnyOf": {
+      // A member that only a rule refused is the one that was meant.
+      const meant = issue.issues.find(isOwnRule) ?? issue.issues.find((inner) => isRule(inner)) ?? issue.issues[0]
+      if (meant !== undefined) return explainFailure(meant, path, to)
+      return to.add(path, "is none of the accepted forms", "one of the accepted forms")
+    }
     case "MissingKey":
       return to.add(path, "is required", "a value")
     case "UnexpectedKey":
@@ -72,6 +75,8 @@ export const explainFailure = (issue: SchemaIssue.Issue | undefined, path: strin
       return to.add(path, "is not of the expected type", "a value of the field's type")
   }
 }
+
+const isOwnRule = (issue: SchemaIssue.Issue): boolean => isRule(issue, (filter) => !isOfJsonSchema(filter))
 
 /** Where a check says its fault is: on the value, or on the parts that it names. */
 const placesOf = (issue: SchemaIssue.Issue, path: string): ReadonlyArray<string> => {

@@ -94,7 +94,6 @@ export interface UnionShape {
   readonly kind: "union"
   readonly note: Note
   readonly members: ReadonlyArray<Shape>
-  readonly exactlyOne: boolean
 }
 
 export type Shape =
@@ -179,7 +178,7 @@ const renderBody = (shape: Shape): JsonObject => {
       }
     }
     case "union":
-      return { [shape.exactlyOne ? "oneOf" : "anyOf"]: shape.members.map(render) }
+      return { anyOf: shape.members.map(render) }
   }
 }
 

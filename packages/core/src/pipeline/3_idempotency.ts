@@ -51,7 +51,6 @@ export type Refused = ConnectorError | OutcomeUnknown | ResultUnavailable
 const maxWait = 5000
 const firstPoll = 25
 const slowestPoll = 500
-const shortestUnknownRetention = Duration.days(7)
 /** How long a connector that shuts down waits for its writes. */
 const drain = Duration.seconds(10)
 
@@ -102,11 +101,11 @@ export const make = Effect.fnUntraced(function* (
     Effect.onInterrupt(restore(Fiber.join(run.fiber)), () => {
       run.callers--
       if (run.callers > 0 || run.write.attempts.count > 0) return Effect.void
-      // In one turn with the look at the attempts, so that none can begin in between; and from here on a new call must not
-      // join what is being taken back.
-      run.fiber.interruptUnsafe()
+      // In one turn with the look at the count, so that no attempt begins in between.
+      run.write.attempts.abandoned = true
+      // From here on a new call must not join what is being taken back.
       forget(run)
-      return Fiber.await(run.fiber)
+      return Fiber.interrupt(run.fiber)
     })
 
   return (write) =>
@@ -147,11 +146,11 @@ const perform = Effect.fnUntraced(function* (task: Task): Effect.fn.Return<Done,
 const claim = Effect.fnUntraced(function* (task: Task): Effect.fn.Return<Existing | undefined, ConnectorError> {
   const { store, write, owner } = task
   const { key, guards } = write.key
-  const { retention } = write.tool.idempotency
+  const { lease, retention } = write.tool.idempotency
   let waited = 0
   let pause = firstPoll
   while (true) {
-    const found = yield* store.claim({ key, owner, guards, lease: leaseOf(write.tool), retention }).pipe(
+    const found = yield* store.claim({ key, owner, guards, lease, retention }).pipe(
       // Whether the claim arrived can't be known then. Nothing has run, so it is taken back.
       Effect.tapError(() => release(task)),
       Effect.catchTag("StoreError", unreachable("no"))
@@ -178,7 +177,7 @@ const giveUp = Effect.fnUntraced(function* (task: Task, found: Existing): Effect
   const { tool, key } = task.write
   if (found.state === "unknown") return yield* outcomeUnknown(tool)
   const marked = yield* task.store
-    .markUnknown({ key: key.key, owner: found.owner, lapsed: true, retention: unknownRetention(tool) })
+    .markUnknown({ key: key.key, owner: found.owner, lapsed: true, retention: tool.idempotency.unknownRetention })
     .pipe(Effect.catchTag("StoreError", unreachable("unknown")))
   return marked ? yield* outcomeUnknown(tool) : again
 })
@@ -191,7 +190,7 @@ const takeOver = Effect.fnUntraced(function* (
   const { store, write, owner } = task
   const gate = yield* openGate(write.tool)
   const epoch = yield* store
-    .takeOver({ key: write.key.key, previousOwner: found.owner, owner, lease: leaseOf(write.tool) })
+    .takeOver({ key: write.key.key, previousOwner: found.owner, owner, lease: write.tool.idempotency.lease })
     .pipe(Effect.catchTag("StoreError", unreachable("unknown")))
   if (Option.isNone(epoch)) return again
   if (write.find === undefined) return yield* hold(task, epoch.value, gate)
@@ -223,6 +222,7 @@ const isNotApplied = (attempts: Attempts, cause: Cause.Cause<ConnectorError>): b
   if (attempts.count === 0) return true
   if (attempts.uncertain || Cause.hasDies(cause) || Cause.hasInterrupts(cause)) return false
   const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  // The tool's timeout is an error of no attempt.
   return error !== undefined && (error._tag !== "TransientError" || error.applied === "no")
 }
 
@@ -238,15 +238,15 @@ const verdict = (write: Write, cause: Cause.Cause<ConnectorError>): Cause.Cause<
  * result is returned, and settled in the background for as long as the lease keeps others away.
  */
 const settle = ({ store, work, write, owner }: Task, stored: StoredResult.StoredResult): Effect.Effect<boolean> => {
-  const { retention } = write.tool.idempotency
+  const { lease, retention } = write.tool.idempotency
   const attempt = store.settle({ key: write.key.key, owner, result: stored.text, retention })
-  const later = Schedule.spaced("250 millis").pipe(Schedule.upTo({ duration: leaseOf(write.tool) }))
-  return Effect.catchTag(attempt, "StoreError", (error) =>
-    Effect.logError("A done write could not be settled yet", error).pipe(
-      Effect.andThen(Effect.forkIn(logged("A done write was not settled", Effect.retry(attempt, later)), work)),
+  return Effect.catchTag(attempt, "StoreError", (error) => {
+    const later = Effect.retry(attempt, Schedule.spaced("250 millis").pipe(Schedule.upTo({ duration: lease })))
+    return Effect.logError("A done write could not be settled yet", error).pipe(
+      Effect.andThen(Effect.forkIn(logged("A done write was not settled", later), work)),
       Effect.as(true)
     )
-  )
+  })
 }
 
 const release = ({ store, write, owner }: Task): Effect.Effect<void> =>
@@ -255,7 +255,7 @@ const release = ({ store, write, owner }: Task): Effect.Effect<void> =>
 const markUnknown = ({ store, write, owner }: Task): Effect.Effect<void> =>
   logged(
     "A write could not be marked unknown",
-    store.markUnknown({ key: write.key.key, owner, lapsed: false, retention: unknownRetention(write.tool) })
+    store.markUnknown({ key: write.key.key, owner, lapsed: false, retention: write.tool.idempotency.unknownRetention })
   )
 
 /** For steps that the end of the lease makes up for. */
@@ -274,18 +274,14 @@ const unreachable = (applied: "no" | "unknown") => (error: StoreError) =>
     )
   )
 
-/** Longer than the execution may take, so that a lease runs out only on a process that died or stood still. */
-const leaseOf = (tool: Tool.AnyWrite) => Duration.millis(Duration.toMillis(tool.timeout) * 1.25 + 1000)
-
-const unknownRetention = (tool: Tool.AnyWrite) => Duration.max(tool.idempotency.retention, shortestUnknownRetention)
-
 /**
  * Opens the gate that each attempt passes. It shuts after four fifths of the lease, by the monotonic clock: a process that
  * stood still until then must not write any more, since another may be about to.
  */
 const openGate = (tool: Tool.AnyWrite): Effect.Effect<Effect.Effect<void, TransientError>> =>
   Effect.map(Clock.Clock, (clock) => {
-    const shuts = clock.monotonicTimeNanosUnsafe() + BigInt(Math.floor(Duration.toMillis(leaseOf(tool)) * 800_000))
+    const shuts =
+      clock.monotonicTimeNanosUnsafe() + BigInt(Math.floor(Duration.toMillis(tool.idempotency.lease) * 800_000))
     return Effect.suspend(() => (clock.monotonicTimeNanosUnsafe() < shuts ? Effect.void : Effect.fail(stoodStill())))
   })
 

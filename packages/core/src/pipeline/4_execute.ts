@@ -2,6 +2,7 @@
  * Step 4: the handler runs, within the tool's timeout, and again after a transient failure where another attempt can't
  * write twice.
  */
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -14,10 +15,14 @@ import { Principal, type PrincipalData } from "../Principal.ts"
 import * as Retry from "../Retry.ts"
 import type * as Tool from "../Tool.ts"
 
-/** What is known of the handler's runs: how many began, and whether one may have written without saying so. */
+/**
+ * What is known of the handler's runs: how many began, and whether one may have written without saying so. Once it is
+ * `abandoned`, because every caller left before the first run, none may begin.
+ */
 export interface Attempts {
   count: number
   uncertain: boolean
+  abandoned: boolean
 }
 
 export interface Execution {
@@ -39,14 +44,16 @@ export const execute = (
 ): Effect.Effect<unknown, ConnectorError> => {
   const { tool, program, attempts } = execution
   const attempt = Effect.flatMap(gate, () => {
+    // The interruption is on its way through the fibers in between.
+    if (attempts.abandoned) return Effect.interrupt
     attempts.count++
-    return Effect.tapError(provided(execution, program.execute(execution.input)), (error) =>
+    return Effect.tapCause(provided(execution, program.execute(execution.input)), (cause) =>
       Effect.sync(() => {
-        if (error._tag === "TransientError" && error.applied === "unknown") attempts.uncertain = true
+        attempts.uncertain ||= cause.reasons.some(isUncertain)
       })
     )
   })
-  return within(tool, Retry.transient(attempt, tool.retry, { safe: isSafeToRepeat(tool), within: tool.timeout }))
+  return within(tool, Retry.transient(attempt, tool.retry, { safe: isSafeToRepeat(tool), within: withinOf(tool) }))
 }
 
 /** Asks the handler of a tool that reconciles what an earlier attempt may have written. */
@@ -54,11 +61,17 @@ export const find = (execution: Execution): Effect.Effect<Option.Option<unknown>
   const { tool, program } = execution
   if (program.find === undefined) return undefined
   const search = provided(execution, program.find(execution.input))
-  return within(tool, Retry.transient(search, tool.retry, { safe: true, within: tool.timeout }))
+  return within(tool, Retry.transient(search, tool.retry, { safe: true, within: withinOf(tool) }))
 }
+
+const isUncertain = (reason: Cause.Reason<ConnectorError>) =>
+  reason._tag !== "Fail" || (reason.error._tag === "TransientError" && reason.error.applied === "unknown")
 
 const isSafeToRepeat = (tool: Tool.Any) =>
   tool.kind === "read" || tool.idempotency.recovery === "repeatable" || tool.idempotency.recovery === "downstream-key"
+
+/** A wait that would end with the timeout would turn what is known of the last attempt into a timeout. */
+const withinOf = (tool: Tool.Any) => Duration.times(tool.timeout, 0.8)
 
 const within = <A>(tool: Tool.Any, effect: Effect.Effect<A, ConnectorError>): Effect.Effect<A, ConnectorError> =>
   Effect.timeoutOrElse(effect, {
@@ -73,7 +86,10 @@ const within = <A>(tool: Tool.Any, effect: Effect.Effect<A, ConnectorError>): Ef
   })
 
 /** The caller's context wins over the services that the handlers' layer was built with, so that a span is this call's. */
-const provided = <A>(execution: Execution, effect: Effect.Effect<A, ConnectorError>): Effect.Effect<A, ConnectorError> =>
+const provided = <A>(
+  execution: Execution,
+  effect: Effect.Effect<A, ConnectorError>
+): Effect.Effect<A, ConnectorError> =>
   Effect.updateContext(effect, (context: Context.Context<never>) =>
     Context.add(
       Context.add(Context.merge(execution.program.services, context), Principal, execution.principal),

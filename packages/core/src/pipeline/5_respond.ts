@@ -90,4 +90,3 @@ export const audit = (findings: Findings, outcome: string, replayed: boolean): E
       duration: fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - findings.time
     })
   )
-

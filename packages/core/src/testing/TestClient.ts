@@ -61,27 +61,23 @@ export interface TestClient<Tools extends Tool.Any> {
  */
 export const make = <Name extends string, Tools extends Tool.Any>(
   connector: Connector.Connector<Name, Tools>
-): Effect.Effect<
-  TestClient<Tools>,
-  never,
-  Connector.Requirements<Connector.Connector<Name, Tools>> | Scope.Scope
-> =>
+): Effect.Effect<TestClient<Tools>, never, Connector.Requirements<Connector.Connector<Name, Tools>> | Scope.Scope> =>
   Effect.map(Pipeline.make(connector), (pipeline) => ({
     as: (principal) => ({
       call: (tool, args, options) =>
-        Effect.flatMap(pipeline.call({ tool, arguments: args, principal, ...options }), (outcome): Effect.Effect<
-          Called<never>,
-          Refusal | NoSuchTool
-        > => {
-          switch (outcome._tag) {
-            case "Completed":
-              // The pipeline has encoded it by the output schema that this type is taken from.
-              return Effect.succeed({ result: outcome.answer.value as never, replay: outcome.replay })
-            case "Refused":
-              return Effect.fail(outcome.refusal)
-            case "NoSuchTool":
-              return Effect.fail(new NoSuchTool({ tool }))
+        Effect.flatMap(
+          pipeline.call({ tool, arguments: args, principal, ...options }),
+          (outcome): Effect.Effect<Called<never>, Refusal | NoSuchTool> => {
+            switch (outcome._tag) {
+              case "Completed":
+                // The pipeline has encoded it by the output schema that this type is taken from.
+                return Effect.succeed({ result: outcome.answer.value as never, replay: outcome.replay })
+              case "Refused":
+                return Effect.fail(outcome.refusal)
+              case "NoSuchTool":
+                return Effect.fail(new NoSuchTool({ tool }))
+            }
           }
-        })
+        )
     })
   }))

@@ -22,7 +22,7 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
 ): Effect.fn.Return<ToolHost, never, Connector.Requirements<C> | Scope.Scope> {
   const pipeline = yield* Pipeline.make(connector)
   const tools: ReadonlyArray<CoreTool.Any> = connector.tools
-  const byName = new Map(tools.map((tool) => [tool.name, tool]))
+  const names = new Set(tools.map((tool) => tool.name))
   const definitions = tools.map(ofTool)
   const listings = new Map<string, Array<Tool>>()
 
@@ -36,8 +36,13 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
     return listing
   }
 
+  // Decoding the arguments for the challenge is only worth it where a scope could be missing.
+  const scoped = new Map(
+    tools.filter((tool) => Policy.mentions(tool.allow).scopes.length > 0).map((tool) => [tool.name, tool])
+  )
+
   const missingScopes = (name: string, args: unknown, principal: PrincipalData): ReadonlyArray<string> => {
-    const tool = byName.get(name)
+    const tool = scoped.get(name)
     if (tool === undefined || !Policy.isVisible(tool.allow, principal)) return []
     const input = tool.input.decode(args)
     if (Result.isFailure(input)) return []
@@ -48,7 +53,7 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
   const call = (request: ToolRequest) => {
     const { name, principal, progress } = request
     const outcome = Effect.useSpan(
-      `tools/call ${byName.has(name) ? name : "unknown"}`,
+      `tools/call ${names.has(name) ? name : "unknown"}`,
       { kind: "server", ...parentOf(request), attributes: { "mcp.method.name": "tools/call" } },
       (span) =>
         Effect.map(

@@ -20,7 +20,7 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
   const serve = (request: IncomingMessage, response: ServerResponse, principal: PrincipalData): Effect.Effect<void> => {
     if (request.method !== "POST") return refuse(response, Endpoint.methodNotAllowed)
     if (!isJsonContentType(request.headers["content-type"])) return refuse(response, Endpoint.unsupportedMediaType)
-    return Effect.flatMap(readBody(request, endpoint.maxBodySize), (body) => {
+    return Effect.flatMap(readBody(request, response, endpoint.maxBodySize), (body) => {
       if (body === undefined) return refuse(response, tooLarge)
       const message = Endpoint.parseJson(body)
       if (message === undefined) return refuse(response, Endpoint.notJson)
@@ -97,9 +97,14 @@ const refuse = (response: ServerResponse, { status, headers, body }: Endpoint.Re
   })
 
 // `undefined` stands for a body over the limit. One that says so in its length is refused unread.
-const readBody = (request: IncomingMessage, limit: number): Effect.Effect<string | undefined> =>
+const readBody = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  limit: number
+): Effect.Effect<string | undefined> =>
   Effect.callback<string | undefined>((resume) => {
     if (Number(request.headers["content-length"]) > limit) return resume(Effect.undefined)
+    if (request.headers.expect !== undefined) response.writeContinue()
     let first: Buffer | undefined
     let rest: Array<Buffer> | undefined
     let size = 0

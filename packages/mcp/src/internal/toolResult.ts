@@ -5,7 +5,7 @@
  * `structuredContent`, since some check it against the output schema and then hide the error. The same is there as data in
  * `_meta["ferrule/error"]`. A replay's `structuredContent` is the first answer's, to the byte.
  */
-import type { Refusal } from "@ferrule/core/ConnectorError"
+import type { Issue, Refusal } from "@ferrule/core/ConnectorError"
 import type { Outcome } from "@ferrule/core/Pipeline"
 import type { CallToolResult } from "@modelcontextprotocol/server"
 import * as DateTime from "effect/DateTime"
@@ -79,10 +79,7 @@ const textOf = (tool: string, refusal: Refusal): string => {
         `${tool} was not executed: ${refusal.issues.length === 1 ? "an argument is" : `${refusal.issues.length} arguments are`} wrong.`,
         refusal._tag,
         "fix these arguments, then call again.",
-        ...refusal.issues.map(
-          ({ path, message, expected }) =>
-            `- ${path === "" ? "The arguments" : path}: ${message}${expected === "" ? "" : ` (expected: ${expected})`}`
-        )
+        ...refusal.issues.map(issueLine)
       )
     case "AuthorizationError":
       return lines(
@@ -114,6 +111,11 @@ const textOf = (tool: string, refusal: Refusal): string => {
     case "Internal":
       return lines(refusal.message, refusal._tag, "stop, and tell the user this reference.")
   }
+}
+
+const issueLine = ({ path, message, expected }: Issue) => {
+  const said = expected === "" || message.includes(expected)
+  return `- ${path === "" ? "the arguments" : path}: ${message}${said ? "" : ` (expected: ${expected})`}`
 }
 
 const lines = (summary: string, errorClass: string, next: string, ...details: ReadonlyArray<string>) =>

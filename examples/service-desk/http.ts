@@ -1,0 +1,41 @@
+/**
+ * Serves the desk over HTTP, for three people who each have a bearer token. `node http.ts` with the environment that
+ * README.md lists.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Principal } from "@ferrule/core"
+import { Identity, Mcp } from "@ferrule/mcp"
+import { Config, Layer } from "effect"
+import { HttpRouter } from "effect/http"
+import { createServer } from "node:http"
+import { Backends } from "./backends.ts"
+import { ServiceDeskHandlers } from "./handlers.ts"
+import { run } from "./run.ts"
+import { ServiceDesk } from "./tools.ts"
+
+const Tokens = Identity.layerTokens([
+  {
+    token: Config.Redacted("DESK_VIEWER_TOKEN"),
+    principal: Principal.make({ id: "vera", roles: ["viewer"] })
+  },
+  {
+    token: Config.Redacted("DESK_AGENT_TOKEN"),
+    principal: Principal.make({ id: "ana", roles: ["agent"], claims: { queues: ["support"] } })
+  },
+  {
+    token: Config.Redacted("DESK_ADMIN_TOKEN"),
+    principal: Principal.make({ id: "ada", roles: ["admin"] })
+  }
+])
+
+const Server = NodeHttpServer.layerConfig(
+  createServer,
+  Config.all({ host: Config.succeed("127.0.0.1"), port: Config.withDefault(Config.Int("DESK_PORT"), 3000) })
+)
+
+HttpRouter.serve(Mcp.layerHttp(ServiceDesk, { path: "/mcp" })).pipe(
+  Layer.provide([ServiceDeskHandlers, Tokens, Server]),
+  Layer.provide(Backends),
+  Layer.launch,
+  run
+)

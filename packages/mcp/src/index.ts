@@ -1,0 +1,2 @@
+export { Credentials, Identity, TokenTableError, Unauthenticated } from "./Identity.ts"
+export * as Mcp from "./Mcp.ts"

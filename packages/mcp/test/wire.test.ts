@@ -1,0 +1,330 @@
+/**
+ * What each class of answer is on the wire, through clients of both protocol eras and of three makers.
+ */
+import {
+  AuditTrail,
+  AuthorizationError,
+  Connector,
+  IdempotencyStore,
+  Operation,
+  Policy,
+  Principal,
+  Tool,
+  TransientError
+} from "@ferrule/core"
+import { Identity, Mcp } from "@ferrule/mcp"
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
+import { Client as Client1 } from "@modelcontextprotocol/sdk/client/index.js"
+import { StreamableHTTPClientTransport as Transport1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Data, Duration, Effect, Layer, Logger, Redacted, Schema, type Scope } from "effect"
+import { McpClient, McpProtocol } from "effect/ai"
+import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
+import { createServer } from "node:http"
+import { inspect } from "node:util"
+
+const Name = Schema.String.check(Schema.isBetweenLength(1, 20)).annotate({ description: "A name, 1 to 20 characters." })
+const Size = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 9 })).annotate({ description: "1 to 9." })
+const Color = Schema.Literals(["red", "green"]).annotate({ description: "The colour." })
+const Made = Schema.Struct({ id: Schema.Int.annotate({ description: "The number of what was made." }) })
+const base = {
+  description: "Stands for a tool of a real connector, in a test of what clients see.",
+  input: Schema.Struct({ name: Name, size: Schema.optionalKey(Size), color: Schema.optionalKey(Color) }),
+  output: Made,
+  allow: Policy.role("maker"),
+  openWorld: false
+}
+const identity = ["name"] as const
+
+const Look = Tool.read("look", { ...base, title: "Look" })
+const Make = Tool.write("make", {
+  ...base,
+  title: "Make",
+  destructive: false,
+  idempotency: { identity, recovery: "repeatable" }
+})
+const MakeOnce = Tool.write("make_once", {
+  ...base,
+  title: "Make once",
+  idempotency: { identity, recovery: "unknown", checkWith: "look" }
+})
+const Mine = Tool.read("mine", {
+  ...base,
+  title: "Mine",
+  allow: Policy.predicate("the name is the caller's", ({ id }, { name }: { readonly name: string }) => name === id)
+})
+const Hidden = Tool.read("hidden", { ...base, title: "Hidden", allow: Policy.role("admin") })
+const Workshop = Connector.make("workshop", { version: "1.2.3", tools: [Look, Make, MakeOnce, Mine, Hidden] })
+
+let made = 0
+const make = ({ name }: { readonly name: string }) =>
+  Effect.gen(function* () {
+    if (name === "busy") {
+      return yield* new TransientError({
+        message: "The press is busy",
+        retryAfter: Duration.seconds(90),
+        applied: "no"
+      })
+    }
+    if (name === "lost") return yield* new TransientError({ message: "The press did not answer" })
+    if (name === "broken") return yield* Effect.die(new Error("password=hunter2"))
+    if (name === "refused") return yield* new AuthorizationError({ message: "The press refused.", roles: ["foreman"] })
+    yield* (yield* Operation).progress(1, 2, "half")
+    return { id: ++made }
+  })
+
+const handlers = Workshop.toLayer({ look: make, make, make_once: make, mine: make, hidden: make })
+const token = "a-token-of-the-workshop"
+
+const serve = Effect.gen(function* () {
+  const services = yield* Layer.build(
+    HttpRouter.serve(Mcp.layerHttp(Workshop, { path: "/mcp" }), { disableListenLog: true }).pipe(
+      Layer.provide([
+        handlers,
+        IdempotencyStore.layerMemory,
+        AuditTrail.layerNone,
+        Logger.layer([]),
+        Identity.layerTokens([
+          { token: Redacted.make(token), principal: Principal.make({ id: "ada", roles: ["maker"] }) }
+        ])
+      ]),
+      Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0 }))
+    )
+  )
+  const { address } = Context.get(services, HttpServer.HttpServer)
+  if (address._tag === "UnixPathAddress") return yield* Effect.die("no port")
+  return `http://127.0.0.1:${address.port}/mcp`
+})
+
+interface Answer {
+  readonly content: ReadonlyArray<{ readonly type: string; readonly text?: string }>
+  readonly structuredContent?: unknown
+  readonly isError?: boolean | undefined
+  readonly _meta?: Readonly<Record<string, unknown>> | undefined
+}
+
+interface Connected {
+  readonly call: (name: string, args: Record<string, unknown>) => Effect.Effect<Answer, unknown>
+  readonly list: Effect.Effect<ReadonlyArray<{ readonly name: string; readonly annotations?: unknown }>, unknown>
+}
+
+interface PromiseClient {
+  readonly callTool: (params: { name: string; arguments: Record<string, unknown> }) => Promise<unknown>
+  readonly listTools: () => Promise<{ readonly tools: ReadonlyArray<{ readonly name: string }> }>
+  readonly close: () => Promise<void>
+}
+
+class CallFailed extends Data.TaggedError("CallFailed")<{ readonly cause: unknown }> {}
+
+const connectedBy = (open: () => Promise<PromiseClient>) =>
+  Effect.map(
+    Effect.acquireRelease(Effect.promise(open), (client) => Effect.promise(() => client.close())),
+    (client): Connected => ({
+      call: (name, args) =>
+        Effect.tryPromise({
+          try: () => client.callTool({ name, arguments: args }) as Promise<Answer>,
+          catch: (cause) => new CallFailed({ cause })
+        }),
+      list: Effect.promise(async () => (await client.listTools()).tools)
+    })
+  )
+
+const requestInit = { headers: { authorization: `Bearer ${token}` } }
+
+const sdk2 = (mode: "legacy" | { readonly pin: "2026-07-28" }) => (url: string) =>
+  connectedBy(async () => {
+    const client = new Client({ name: "test", version: "1" }, { versionNegotiation: { mode } })
+    await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit }))
+    return client
+  })
+
+const sdk1 = (url: string) =>
+  connectedBy(async () => {
+    const client = new Client1({ name: "test", version: "1" })
+    // The transport's own type is not made for exactOptionalPropertyTypes.
+    await client.connect(new Transport1(new URL(url), { requestInit }) as Parameters<typeof client.connect>[0])
+    return client
+  })
+
+const effectClient = (protocol: typeof McpProtocol.v2025_11_25 | typeof McpProtocol.v2026_07_28) => (url: string) =>
+  Effect.gen(function* () {
+    const services = yield* Layer.build(
+      McpClient.layerHttp({ name: "test", version: "1", protocol, url, headers: requestInit.headers }).pipe(
+        Layer.provide(FetchHttpClient.layer)
+      )
+    )
+    const client = Context.get(services, McpClient.McpClient)
+    const tools = yield* client.listTools()
+    const connected: Connected = {
+      call: (name, args) => {
+        const tool = tools.find((each) => each.name === name) ?? { ...tools[0], name }
+        return client.callTool({ tool, arguments: args as never }) as Effect.Effect<Answer, unknown>
+      },
+      list: client.listTools()
+    }
+    return connected
+  })
+
+const clients: Record<string, (url: string) => Effect.Effect<Connected, unknown, Scope.Scope>> = {
+  "SDK 2, 2026-07-28": sdk2({ pin: "2026-07-28" }),
+  "SDK 2, 2025-11-25": sdk2("legacy"),
+  "SDK 1": sdk1,
+  "Effect, 2026-07-28": effectClient(McpProtocol.v2026_07_28),
+  "Effect, 2025-11-25": effectClient(McpProtocol.v2025_11_25)
+}
+
+const read = Effect.fnUntraced(function* (client: Connected, name: string, args: Record<string, unknown>) {
+  const answer = yield* client.call(name, args)
+  assert.isTrue(answer.isError)
+  assert.isUndefined(answer.structuredContent)
+  assert.strictEqual(answer.content.length, 1)
+  const { correlationId, ...error } = answer._meta?.["ferrule/error"] as Record<string, unknown>
+  assert.match(String(correlationId), /^[0-9a-f-]{36}$/)
+  return { text: String(answer.content[0].text).replace(String(correlationId), "<correlationId>"), error }
+})
+
+describe.each(Object.entries(clients))("%s", (_, connect) => {
+  const withClient = <A>(test: (client: Connected) => Effect.Effect<A, unknown, Scope.Scope>) =>
+    Effect.scoped(Effect.flatMap(Effect.flatMap(serve, connect), test))
+
+  it.live("a wrong call is answered with every fault, and without the value", () =>
+    withClient(
+      Effect.fnUntraced(function* (client) {
+        const { text, error } = yield* read(client, "make", { size: 10, color: "mauve-canary", extra: 1 })
+        assert.strictEqual(
+          text,
+          `make was not executed: 4 arguments are wrong.
+Class: ValidationError
+Next: fix these arguments, then call again.
+- name: is required (expected: a string of 1 to 20 characters)
+- size: must be at most 9 (expected: an integer from 1 to 9)
+- color: must be one of "red", "green"
+- extra: is not a known field; known fields: name, size, color (expected: leave it out)`
+        )
+        assert.strictEqual(error["class"], "ValidationError")
+        assert.strictEqual(error["action"], "fix-arguments")
+        assert.deepStrictEqual(
+          (error["issues"] as ReadonlyArray<{ readonly path: string }>).map(({ path }) => path),
+          ["name", "size", "color", "extra"]
+        )
+      })
+    )
+  )
+
+  it.live("a refused caller is told to stop, and what would be required", () =>
+    withClient(
+      Effect.fnUntraced(function* (client) {
+        assert.deepStrictEqual(yield* read(client, "mine", { name: "bob" }), {
+          text: "mine needs that the name is the caller's.\nClass: AuthorizationError\nNext: stop. This caller may not do this, and trying again will not change it.",
+          error: { class: "AuthorizationError", action: "stop", roles: [], scopes: [] }
+        })
+        assert.deepStrictEqual(yield* read(client, "look", { name: "refused" }), {
+          text: "The press refused.\nClass: AuthorizationError\nNext: stop. This caller may not do this, and trying again will not change it.\nRole required: foreman",
+          error: { class: "AuthorizationError", action: "stop", roles: ["foreman"], scopes: [] }
+        })
+      })
+    )
+  )
+
+  it.live("a busy upstream is told with its wait, and whether anything was written", () =>
+    withClient(
+      Effect.fnUntraced(function* (client) {
+        assert.deepStrictEqual(yield* read(client, "make", { name: "busy" }), {
+          text: "The press is busy.\nClass: TransientError\nNext: wait 1m 30s, then repeat the same call with the same arguments.\nNothing was written.",
+          error: { class: "TransientError", action: "retry", applied: "no", retryAfterMs: 90000 }
+        })
+      })
+    )
+  )
+
+  it.live("a write that can't be known is named as that, with the tool to check with", () =>
+    withClient(
+      Effect.fnUntraced(function* (client) {
+        const expected = {
+          text: "An earlier attempt at this write was cut off, and whether it happened cannot be known from here.\nClass: OutcomeUnknown\nNext: do not repeat it. Check with look first whether it happened, and tell the user.",
+          error: { class: "OutcomeUnknown", action: "check", checkWith: "look" }
+        }
+        assert.deepStrictEqual(yield* read(client, "make_once", { name: "lost" }), expected)
+        assert.deepStrictEqual(yield* read(client, "make_once", { name: "lost" }), expected)
+      })
+    )
+  )
+
+  it.live("a defect is a reference, and nothing of it gets out", () =>
+    withClient(
+      Effect.fnUntraced(function* (client) {
+        const { text, error } = yield* read(client, "look", { name: "broken" })
+        assert.strictEqual(
+          text,
+          "The connector failed; its operators find the cause under <correlationId>.\nClass: Internal\nNext: stop, and tell the user this reference."
+        )
+        assert.deepStrictEqual(error, { class: "Internal", action: "stop" })
+      })
+    )
+  )
+
+  it.live("a repeat gets the first result to the byte, marked as such", () =>
+    withClient(
+      Effect.fnUntraced(function* (client) {
+        const first = yield* client.call("make", { name: "vase", size: 3 })
+        const second = yield* client.call("make", { name: "vase", size: 3 })
+        assert.isUndefined(first._meta?.["ferrule/replayed"])
+        assert.strictEqual(first.content.length, 1)
+        assert.strictEqual(first.content[0].text, JSON.stringify(first.structuredContent))
+        assert.strictEqual(JSON.stringify(second.structuredContent), JSON.stringify(first.structuredContent))
+        assert.strictEqual(second.content[0].text, first.content[0].text)
+        assert.match(
+          String(second.content[1].text),
+          /^Already done at \S+Z: this is the result of that time, and nothing was executed again\./
+        )
+        assert.hasAllKeys(second._meta?.["ferrule/replayed"], ["doneAt", "reference"])
+      })
+    )
+  )
+
+  it.live("a repeat with another value is refused by field", () =>
+    withClient(
+      Effect.fnUntraced(function* (client) {
+        yield* client.call("make", { name: "bowl", size: 3 })
+        const { text } = yield* read(client, "make", { name: "bowl", size: 4 })
+        assert.include(text, "- size: differs from an earlier call that means the same operation")
+      })
+    )
+  )
+
+  it.live("a hidden tool and one that does not exist are answered alike", () =>
+    withClient(
+      Effect.fnUntraced(function* (client) {
+        const said = (failure: unknown) => inspect(failure, { depth: 4 }).replaceAll(/\n\s+at .*/g, "")
+        const hidden = said(yield* Effect.flip(client.call("hidden", { name: "x" })))
+        const unknown = said(yield* Effect.flip(client.call("nonsense", { name: "x" })))
+        assert.strictEqual(hidden, unknown)
+        assert.include(hidden, "-32602")
+        assert.include(hidden, "Unknown tool: list the tools to see those available to you")
+      })
+    )
+  )
+
+  it.live("the list holds what the caller may call, with all four hints", () =>
+    withClient(
+      Effect.fnUntraced(function* (client) {
+        const tools = yield* client.list
+        assert.deepStrictEqual(
+          tools.map(({ name }) => name),
+          ["look", "make", "make_once", "mine"]
+        )
+        const hints = (title: string, readOnlyHint: boolean, destructiveHint: boolean) => ({
+          title,
+          readOnlyHint,
+          destructiveHint,
+          idempotentHint: true,
+          openWorldHint: false
+        })
+        assert.deepEqual(tools[0].annotations, hints("Look", true, false))
+        assert.deepEqual(tools[1].annotations, hints("Make", false, false))
+        assert.deepEqual(tools[2].annotations, hints("Make once", false, true))
+      })
+    )
+  )
+})
