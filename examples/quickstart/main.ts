@@ -1,5 +1,4 @@
 /** Notes that Claude can read and add to: one read, one write, over stdio. */
-import { runMain } from "@effect/platform-node/NodeRuntime"
 import { Connector, IdempotencyStore, Policy, Principal, Tool } from "@ferrule/core"
 import { Identity, Mcp } from "@ferrule/mcp"
 import { Effect, Schema } from "effect"
@@ -35,5 +34,5 @@ const NotesHandlers = Notes.toLayer({
 const me = Principal.make({ id: "me", roles: ["writer"] })
 Mcp.runStdio(Notes).pipe(
   Effect.provide([NotesHandlers, IdempotencyStore.layerMemory, Identity.layerDeclared(me)]),
-  runMain
+  Mcp.runMain
 )

@@ -4,7 +4,10 @@ import { spawn } from "node:child_process"
 import { join } from "node:path"
 
 const play = Effect.callback<{ readonly code: number | null; readonly written: string }>((resume) => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "demo.ts")], { stdio: ["ignore", "pipe", "pipe"] })
+  const child = spawn(process.execPath, [join(import.meta.dirname, "demo.ts")], {
+    env: { ...process.env, FORCE_COLOR: undefined },
+    stdio: ["ignore", "pipe", "pipe"]
+  })
   let written = ""
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (chunk) => (written += chunk))

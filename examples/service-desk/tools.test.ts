@@ -279,6 +279,21 @@ describe("an upstream that fails", () => {
     })
   )
 
+  it.live("a credential that the messenger refuses is the operators' to renew, and nothing is retried", () =>
+    Effect.gen(function* () {
+      const desk = yield* TestDesk.make
+      yield* desk.as(ana)("create_ticket", login)
+      desk.messenger.script({ kind: "refuse", status: 401 })
+      const error = yield* Effect.flip(desk.as(ana)("reply_to_ticket", reply))
+      assert.instanceOf(error, AuthorizationError)
+      assert.strictEqual(
+        error.message,
+        "The messenger refused the connector's own credential; its operators have to renew it"
+      )
+      assert.deepStrictEqual(desk.messenger.state().answers, [401])
+    })
+  )
+
   it.live("a connection dropped after the mail went out does not send it twice", () =>
     Effect.gen(function* () {
       const desk = yield* TestDesk.make

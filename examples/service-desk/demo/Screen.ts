@@ -10,6 +10,9 @@ const width = 100
 // Without a terminal, or with NO_COLOR, `styleText` leaves the text as it is.
 const paint = (style: Style, text: string) => styleText(style, text, { stream: process.stdout })
 
+// Where the reader has left, as `head` does, the demo plays on unseen and cleans up.
+process.stdout.on("error", () => undefined)
+
 const line = (text = "") => void process.stdout.write(`${text}\n`)
 
 /** Breaks a text at spaces, and begins each further line under the first. */

@@ -14,7 +14,6 @@ const ToolError = Schema.Struct({
 })
 
 const Result = Schema.Struct({
-  isError: Schema.optionalKey(Schema.Boolean),
   content: Schema.Array(Schema.Struct({ text: Schema.String })),
   structuredContent: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json)),
   _meta: Schema.optionalKey(Schema.Struct({ "ferrule/error": Schema.optionalKey(ToolError) }))

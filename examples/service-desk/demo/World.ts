@@ -70,6 +70,8 @@ export const make = Effect.gen(function* () {
           env: environment(port),
           stdio: ["ignore", "inherit", "pipe"]
         })
+        // For an end that leaves no time for scopes to close.
+        process.once("exit", () => child.kill("SIGKILL"))
         const exited = Deferred.makeUnsafe<void>()
         const url = Deferred.makeUnsafe<URL, DemoError>()
         const said: Array<string> = []

@@ -2,7 +2,8 @@
  * The record of every call, refusals included: who asked for what, what was decided, and how it ended.
  *
  * A record never holds arguments, results or secrets. Unless a layer replaces it, the trail is a structured log on
- * stderr; `layerNone` switches it off for tests and measurements.
+ * stderr; `layerNone` switches it off for tests and measurements. For JSON lines, give the program the logger
+ * `Logger.withConsoleError(Logger.formatJson)`: `Logger.consoleJson` writes to stdout whatever it is told.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -7,6 +7,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import { type ConnectorError, DefinitionError } from "./ConnectorError.ts"
@@ -95,6 +96,10 @@ export interface Connector<Name extends string, Tools extends Tool.Any> {
   /** The service that holds the handlers; `toLayer` provides it. */
   readonly handlers: Context.Key<Handlers<Name>, Programs>
 
+  /** Types a table of handlers, for those that an Effect returns to `toLayer`. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly of: <H extends HandlersOf<Tools, any>>(handlers: H & Exactly<H, Tools["name"]>) => H
+
   /**
    * Gives each tool its handler. `Principal` and `Operation` are provided to them on each call; whatever else they
    * require, the layer does. An Effect that returns the handlers serves those that share something built once.
@@ -170,6 +175,7 @@ export const make = <const Name extends string, const Tools extends ReadonlyArra
     instructions: options.instructions,
     tools: Object.freeze([...options.tools]),
     handlers: key,
+    of: identity,
     toLayer
   })
 }

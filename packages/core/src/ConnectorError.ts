@@ -110,7 +110,7 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@ferrule
   { checkWith: Schema.optionalKey(Schema.String) }
 ) {
   override get message(): string {
-    return "An earlier attempt at this write was cut off, and whether it happened cannot be known from here."
+    return "An attempt at this write was cut off, and whether it happened cannot be known from here."
   }
 }
 

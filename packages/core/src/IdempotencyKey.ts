@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as CanonicalJson from "./CanonicalJson.ts"
 import { type Issue, ValidationError } from "./ConnectorError.ts"
-import { sha256 } from "./internal/sha256.ts"
+import { sha256All } from "./internal/sha256.ts"
 import type { PrincipalData } from "./Principal.ts"
 import type * as Tool from "./Tool.ts"
 
@@ -37,54 +37,56 @@ export interface IdempotencyKey {
  * @category constructors
  * @since 0.1.0
  */
-export const derive = Effect.fnUntraced(function* (
+export const derive = (
   connector: string,
   tool: Tool.AnyWrite,
   principal: PrincipalData,
   input: object,
   explicit: string | undefined
-): Effect.fn.Return<IdempotencyKey, ValidationError> {
-  const { identity, guarded, version } = tool.idempotency
-  if (explicit !== undefined && !/^[A-Za-z0-9_.:-]{16,255}$/.test(explicit)) {
-    return yield* ValidationError.at(
-      "idempotencyKey",
-      "must be 16 to 255 letters, digits or _ . : -",
-      "a random key such as a UUID, or none"
-    )
-  }
-  const encoded = tool.input.encode(input)
-  if (Result.isFailure(encoded)) {
-    return yield* Effect.die(new Error(`The decoded arguments of ${tool.name} have no encoded form`))
-  }
-  const issues: Array<Issue> = []
-  const canonical = (field: string): string => {
-    const value = encoded.success[field]
-    if (value === undefined) return ""
-    const text = CanonicalJson.stringify(value)
-    if (Result.isSuccess(text)) return text.success
-    issues.push({ path: field, message: `${text.failure}, so a repeat could not be recognised`, expected: "" })
-    return ""
-  }
+): Effect.Effect<IdempotencyKey, ValidationError> =>
+  Effect.suspend(() => {
+    const { identity, guarded, version } = tool.idempotency
+    if (explicit !== undefined && !/^[A-Za-z0-9_.:-]{16,255}$/.test(explicit)) return Effect.fail(badKey())
+    const encoded = tool.input.encode(input)
+    if (Result.isFailure(encoded)) {
+      return Effect.die(new Error(`The decoded arguments of ${tool.name} have no encoded form`))
+    }
+    const issues: Array<Issue> = []
+    const field = (name: string): string => {
+      const value = encoded.success[name]
+      if (value === undefined) return part(name) + part("")
+      const text = CanonicalJson.stringify(value)
+      if (Result.isSuccess(text)) return part(name) + part(text.success)
+      issues.push({ path: name, message: `${text.failure}, so a repeat could not be recognised`, expected: "" })
+      return ""
+    }
 
-  let material = lengthPrefixed(connector, principal.tenant ?? "", principal.id, tool.name, String(version))
-  if (explicit === undefined) {
-    material += lengthPrefixed("derived")
-    for (const field of identity) material += lengthPrefixed(field, canonical(field))
-  } else {
-    material += lengthPrefixed("explicit", explicit)
-  }
-  const key = yield* sha256(material)
+    let material = part(connector) + part(principal.tenant ?? "") + part(principal.id) + part(tool.name)
+    material += part(String(version)) + part(explicit === undefined ? "derived" : "explicit")
+    if (explicit === undefined) for (const name of [...identity].sort()) material += field(name)
+    else material += part(explicit)
 
-  let guards = ""
-  for (const field of explicit === undefined ? guarded : [...identity, ...guarded]) {
-    // The key salts the tag, so equal values in two records can't be seen to be equal.
-    const tag = yield* sha256(lengthPrefixed(key, field, canonical(field)))
-    guards += `${field}:${tag.slice(0, 11)};`
-  }
-  const [first, ...others] = issues
-  if (first !== undefined) return yield* new ValidationError({ issues: [first, ...others] })
-  return { key, guards, reference: key.slice(0, 8) }
-})
+    const names = explicit === undefined ? guarded : [...identity, ...guarded]
+    // What names the operation salts each tag, so equal values in two records can't be seen to be equal.
+    const texts = [material, ...names.map((name) => part(material) + field(name))]
+    const [first, ...others] = issues
+    if (first !== undefined) return Effect.fail(new ValidationError({ issues: [first, ...others] }))
+    return Effect.map(sha256All(texts), ([key, ...tags]) => ({
+      key,
+      guards: names.map((name, index) => `${name}:${tags[index].slice(0, 11)};`).join(""),
+      reference: key.slice(0, 8)
+    }))
+  })
+
+const badKey = () =>
+  ValidationError.at(
+    "idempotencyKey",
+    "must be 16 to 255 letters, digits or _ . : -",
+    "a random key such as a UUID, or none"
+  )
+
+/** With its length before it, so that no choice of parts makes two lists read alike. */
+const part = (text: string): string => `${text.length}:${text}`
 
 /**
  * Names the guarded fields in which two calls of one key differ.
@@ -106,7 +108,3 @@ const tags = (guards: string) =>
       .filter((entry) => entry !== "")
       .map((entry) => entry.split(":") as [string, string])
   )
-
-/** No choice of parts makes two lists read alike. */
-const lengthPrefixed = (...parts: ReadonlyArray<string>): string =>
-  parts.map((part) => `${part.length}:${part}`).join("")

@@ -80,7 +80,8 @@ export const predicate = <Input = unknown>(
 ): Policy<Input> => ({ _tag: "Predicate", sentence, test })
 
 /**
- * What a policy says of one call: allowed, lacking scopes that a new sign-in could bring, or denied.
+ * What a policy says of one call: allowed, lacking scopes that a new sign-in could bring, or denied. A denial names the
+ * roles whose lack has a part in it.
  *
  * @category models
  * @since 0.1.0
@@ -88,10 +89,10 @@ export const predicate = <Input = unknown>(
 export type Decision =
   | { readonly _tag: "Allowed" }
   | { readonly _tag: "MissingScopes"; readonly scopes: ReadonlyArray<string> }
-  | { readonly _tag: "Denied" }
+  | { readonly _tag: "Denied"; readonly roles: ReadonlyArray<string> }
 
 const allowed: Decision = { _tag: "Allowed" }
-const denied: Decision = { _tag: "Denied" }
+const denied: Decision = { _tag: "Denied", roles: [] }
 const has = (held: ReadonlyArray<string>) => (name: string) => held.includes(name)
 
 /**
@@ -102,7 +103,7 @@ const undecided: unique symbol = Symbol("@ferrule/core/Policy/undecided")
 const decideWith = (policy: Policy<never>, principal: PrincipalData, input: unknown): Decision => {
   switch (policy._tag) {
     case "Role":
-      return policy.roles.some(has(principal.roles)) ? allowed : denied
+      return policy.roles.some(has(principal.roles)) ? allowed : { _tag: "Denied", roles: policy.roles }
     case "Scope": {
       const scopes = policy.scopes.filter((name) => !principal.scopes.includes(name))
       return scopes.length === 0 ? allowed : { _tag: "MissingScopes", scopes }
@@ -111,19 +112,21 @@ const decideWith = (policy: Policy<never>, principal: PrincipalData, input: unkn
       const scopes = new Set<string>()
       for (const part of policy.policies) {
         const decision = decideWith(part, principal, input)
-        if (decision._tag === "Denied") return denied
+        if (decision._tag === "Denied") return decision
         if (decision._tag === "MissingScopes") decision.scopes.forEach((name) => scopes.add(name))
       }
       return scopes.size === 0 ? allowed : { _tag: "MissingScopes", scopes: [...scopes] }
     }
     case "Any": {
-      let best: Decision = denied
+      let fewest: ReadonlyArray<string> | undefined
+      const roles = new Set<string>()
       for (const part of policy.policies) {
         const decision = decideWith(part, principal, input)
         if (decision._tag === "Allowed") return allowed
-        if (decision._tag === "MissingScopes" && (best._tag === "Denied" || isFewer(decision, best))) best = decision
+        if (decision._tag === "Denied") decision.roles.forEach((name) => roles.add(name))
+        else if (fewest === undefined || decision.scopes.length < fewest.length) fewest = decision.scopes
       }
-      return best
+      return fewest === undefined ? { _tag: "Denied", roles: [...roles] } : { _tag: "MissingScopes", scopes: fewest }
     }
     case "Not":
       return mustAllow(policy.policy, principal, input) ? denied : allowed
@@ -132,9 +135,6 @@ const decideWith = (policy: Policy<never>, principal: PrincipalData, input: unkn
       return input === undecided || policy.test(principal, input as never) ? allowed : denied
   }
 }
-
-const isFewer = (a: Decision, b: Decision) =>
-  a._tag === "MissingScopes" && b._tag === "MissingScopes" && a.scopes.length < b.scopes.length
 
 /** Whether the policy allows whatever the undecided predicates turn out to be. */
 const mustAllow = (policy: Policy<never>, principal: PrincipalData, input: unknown): boolean => {
@@ -200,29 +200,21 @@ const nested = (policy: Policy<never>) =>
     : describe(policy)
 
 /**
- * Names every role and scope that the policy mentions, for the caller's and the auditor's eyes.
+ * Names every scope that the policy mentions.
  *
  * @category descriptions
  * @since 0.1.0
  */
-export const mentions = (
-  policy: Policy<never>
-): { readonly roles: ReadonlyArray<string>; readonly scopes: ReadonlyArray<string> } => {
+export const scopesOf = (policy: Policy<never>): ReadonlyArray<string> => {
   switch (policy._tag) {
-    case "Role":
-      return { roles: policy.roles, scopes: [] }
     case "Scope":
-      return { roles: [], scopes: policy.scopes }
+      return policy.scopes
     case "All":
-    case "Any": {
-      const parts = policy.policies.map(mentions)
-      return {
-        roles: [...new Set(parts.flatMap((part) => part.roles))],
-        scopes: [...new Set(parts.flatMap((part) => part.scopes))]
-      }
-    }
+    case "Any":
+      return [...new Set(policy.policies.flatMap(scopesOf))]
     case "Not":
+    case "Role":
     case "Predicate":
-      return { roles: [], scopes: [] }
+      return []
   }
 }

@@ -33,6 +33,10 @@ export type Recovery = "repeatable" | "downstream-key" | "reconcile" | "unknown"
  * other field is guarded, so a repeat that changes it is refused, unless `free` names it. A record is kept for
  * `retention` (24 hours) after the write. `version` starts a new history of operations when it changes (1).
  *
+ * Until then an equal call is a repeat, also when the caller means to do it again: assign to A, then to B, then to A again
+ * answers the third call with the first one's result. Put into `identity` what tells two such intentions apart, such as
+ * the version of the record that is changed.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -226,7 +230,7 @@ export const write = <
     kind: "write" as const,
     destructive: options.destructive ?? true,
     idempotency: {
-      identity: [...identity].sort(),
+      identity,
       guarded: fields.filter((field) => !identity.includes(field) && !free.includes(field)).sort(),
       free,
       recovery,

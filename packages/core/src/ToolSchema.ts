@@ -31,6 +31,22 @@ import { type JsonObject, render } from "./internal/shape.ts"
 export type Issues = readonly [Issue, ...Array<Issue>]
 
 /**
+ * A JSON object, such as a JSON Schema.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type { JsonObject }
+
+/**
+ * A place without bounds, and the author's reason for it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type { Unbounded }
+
+/**
  * A compiled schema.
  *
  * @category models
@@ -113,7 +129,7 @@ const build = <A>(agreed: Schema.Constraint["ast"], compiled: Compiled): ToolSch
     }
     const to = report()
     explain(shape, input, "", to)
-    explainRules(agreed, input, "", to)
+    if (!plain) explainRules(agreed, shape, input, "", to)
     return Result.fail(to.issues())
   }
 
@@ -131,7 +147,7 @@ const build = <A>(agreed: Schema.Constraint["ast"], compiled: Compiled): ToolSch
     if (encoded !== refused) return Result.succeed(encoded as JsonObject)
     const to = report()
     if (Exit.isSuccess(exit)) explain(shape, exit.value, "", to)
-    else explainFailure(issueOf(exit), "", to)
+    else explainFailure(issueOf(encodeValue(withoutUndefined(value), { errors: "all" })), "", to)
     return Result.fail(to.issues())
   }
 

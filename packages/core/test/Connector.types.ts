@@ -98,3 +98,15 @@ export const failingHandlers = Desk.toLayer({
   create: { find, execute: () => Effect.fail(new AuthorizationError({ message: "No" })) },
   close: () => Effect.fail(new TransientError({ message: "Later" }))
 })
+
+// `of` types the handlers that an Effect returns.
+export const shared = Desk.toLayer(
+  Effect.gen(function* () {
+    const prefix = yield* Effect.succeed("1")
+    return Desk.of({
+      find: ({ queue }) => Effect.succeed({ id: prefix + queue }),
+      create: { find, execute: ({ subject }) => Effect.succeed({ id: prefix + subject }) },
+      close: done
+    })
+  })
+)

@@ -12,7 +12,7 @@ describe("Policy", () => {
   it("allows a principal that has one of the roles", () => {
     const policy = Policy.role("agent", "admin")
     assert.deepStrictEqual(Policy.decide(policy, agent, {}), { _tag: "Allowed" })
-    assert.deepStrictEqual(Policy.decide(policy, nobody, {}), { _tag: "Denied" })
+    assert.deepStrictEqual(Policy.decide(policy, nobody, {}), { _tag: "Denied", roles: ["agent", "admin"] })
   })
 
   it("names each scope that is missing, of every part", () => {
@@ -25,7 +25,7 @@ describe("Policy", () => {
 
   it("does not offer scopes where a role is missing too", () => {
     const policy = Policy.all(Policy.role("admin"), Policy.scope("tickets:write"))
-    assert.deepStrictEqual(Policy.decide(policy, agent, {}), { _tag: "Denied" })
+    assert.deepStrictEqual(Policy.decide(policy, agent, {}), { _tag: "Denied", roles: ["admin"] })
   })
 
   it("asks for the fewest scopes when one of several ways would do", () => {
@@ -35,7 +35,9 @@ describe("Policy", () => {
 
   it("decides by the arguments, and hides nothing that arguments could allow", () => {
     assert.deepStrictEqual(Policy.decide(own, agent, { owner: "agent" }), { _tag: "Allowed" })
-    assert.deepStrictEqual(Policy.decide(own, agent, { owner: "other" }), { _tag: "Denied" })
+    assert.deepStrictEqual(Policy.decide(own, agent, { owner: "other" }), { _tag: "Denied", roles: [] })
+    const reach = Policy.any(Policy.role("admin"), Policy.all(Policy.role("agent"), own))
+    assert.deepStrictEqual(Policy.decide(reach, agent, { owner: "other" }), { _tag: "Denied", roles: ["admin"] })
     assert.isTrue(Policy.isVisible(own, nobody))
     assert.isTrue(Policy.isVisible(Policy.not(own), nobody))
     assert.isTrue(Policy.isVisible(Policy.not(Policy.all(own, Policy.role("agent"))), agent))
@@ -49,9 +51,9 @@ describe("Policy", () => {
   })
 
   it("denies what `not` forbids", () => {
-    assert.deepStrictEqual(Policy.decide(Policy.not(Policy.role("agent")), agent, {}), { _tag: "Denied" })
+    assert.deepStrictEqual(Policy.decide(Policy.not(Policy.role("agent")), agent, {}), { _tag: "Denied", roles: [] })
     assert.deepStrictEqual(Policy.decide(Policy.not(Policy.role("admin")), agent, {}), { _tag: "Allowed" })
-    assert.deepStrictEqual(Policy.decide(Policy.not(own), agent, { owner: "agent" }), { _tag: "Denied" })
+    assert.deepStrictEqual(Policy.decide(Policy.not(own), agent, { owner: "agent" }), { _tag: "Denied", roles: [] })
   })
 
   it("says itself in words", () => {
@@ -66,6 +68,6 @@ describe("Policy", () => {
   })
 
   it("compares names exactly", () => {
-    assert.deepStrictEqual(Policy.decide(Policy.role("Agent"), agent, {}), { _tag: "Denied" })
+    assert.deepStrictEqual(Policy.decide(Policy.role("Agent"), agent, {}), { _tag: "Denied", roles: ["Agent"] })
   })
 })

@@ -6,11 +6,14 @@
  * them need an `Identity`, and none of them lets anybody in without one. A connector with the memory store is served by
  * one process of a machine; a second one fails to start with a `DefinitionError`.
  */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import type * as Connector from "@ferrule/core/Connector"
 import type { DefinitionError } from "@ferrule/core/ConnectorError"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as HttpRouter from "effect/http/HttpRouter"
 import type * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import type { Identity, Unauthenticated } from "./Identity.ts"
 import * as ConnectorHost from "./internal/connectorHost.ts"
@@ -68,7 +71,7 @@ export const layerHttp = <C extends Connector.Any>(
  * **Details**
  *
  * While it serves, nothing but the protocol reaches standard output: logs, and whatever else writes there, go to standard
- * error. Layers that log while they are built come first; give them `Logger.LogToStderr` too.
+ * error. Layers that log or fail while they are built come first: run the program with `runMain` of this module.
  *
  * @category running
  * @since 0.1.0
@@ -78,6 +81,20 @@ export const runStdio = <C extends Connector.Any>(
   options: StdioOptions = {}
 ): Effect.Effect<void, DefinitionError | Unauthenticated, Identity | Connector.Requirements<C>> =>
   Effect.scoped(Serve.runStdio(hostOf(connector), options))
+
+/**
+ * Runs a program as `NodeRuntime.runMain` does, with its logs, and what keeps it from starting, on standard error. Use it
+ * where standard output belongs to the protocol from the first moment.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const runMain = <A, E>(program: Effect.Effect<A, E>): void =>
+  program.pipe(
+    Effect.tapCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError(cause))),
+    Effect.provideService(Logger.LogToStderr, true),
+    NodeRuntime.runMain({ disableErrorReporting: true })
+  )
 
 /**
  * Does what `runStdio` does as a layer, for a program that is launched. When the input has ended, it interrupts the fiber

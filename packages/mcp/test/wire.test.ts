@@ -242,7 +242,7 @@ Next: fix these arguments, then call again.
     withClient(
       Effect.fnUntraced(function* (client) {
         const expected = {
-          text: "An earlier attempt at this write was cut off, and whether it happened cannot be known from here.\nClass: OutcomeUnknown\nNext: do not repeat it. Check with look first whether it happened, and tell the user.",
+          text: "An attempt at this write was cut off, and whether it happened cannot be known from here.\nClass: OutcomeUnknown\nNext: do not repeat it. Check with look first whether it happened, and tell the user.",
           error: { class: "OutcomeUnknown", action: "check", checkWith: "look" }
         }
         assert.deepStrictEqual(yield* read(client, "make_once", { name: "lost" }), expected)

@@ -23,12 +23,15 @@ export const allAnnotationsOf = (ast: SchemaAST.AST): ReadonlyArray<Annotations>
 export const said = (annotations: ReadonlyArray<Annotations>, key: string): unknown =>
   annotations.find((one) => one[key] !== undefined)?.[key]
 
+/** What the words of a rule begin with in a description. */
+export const ruleMark = "Rule: "
+
 /** The title and the description, with the rules that only words can say at its end. */
 export const noteOf = (annotations: ReadonlyArray<Annotations>, rules: ReadonlyArray<string>): Note => {
   const title = text(said(annotations, "title"))
   const own = text(said(annotations, "description"))
   const description = rules.reduce<string | undefined>(
-    (description, rule) => (description === undefined ? "" : `${ended(description)} `) + `Rule: ${ended(rule)}`,
+    (description, rule) => (description === undefined ? "" : `${ended(description)} `) + `${ruleMark}${ended(rule)}`,
     own
   )
   return { ...(title !== undefined && { title }), ...(description !== undefined && { description }) }

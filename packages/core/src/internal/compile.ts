@@ -5,14 +5,14 @@
  * the type side demands on top is added to it when JSON Schema can say it, and to the description when only words can.
  */
 import type * as SchemaAST from "effect/SchemaAST"
-import { allAnnotationsOf, type Annotations, annotationsOf, noteOf, said } from "./annotations.ts"
+import { allAnnotationsOf, type Annotations, annotationsOf, noteOf, ruleMark, said } from "./annotations.ts"
 import { type Constraint, constraintOf, type Count, leaves, narrowNumber, narrowString } from "./checks.ts"
 import { type Direction, isConstant, isTotal, passesThrough, type Stated, statedBy } from "./conversions.ts"
 import { isCredentialName } from "./credentialName.ts"
 import { discriminator, fieldName } from "./issues.ts"
 import { isBoundedPattern } from "./pattern.ts"
 import { faultOfConversion, jsonOf, standIn } from "./probe.ts"
-import { anyNumber, anyString, type Field, type ObjectShape, render, type Shape } from "./shape.ts"
+import { anyNumber, anyString, type Field, type ObjectShape, render, type Shape, type UnionShape } from "./shape.ts"
 import { inField, inItem, inVariant, unfitPlaces, unsupported } from "./unsupported.ts"
 
 type AST = SchemaAST.AST
@@ -71,9 +71,20 @@ export const compile = (json: AST, original: AST, direction: Direction): Compile
   if (shape !== undefined && shape.kind !== "object") {
     fault(walk, "", "the root must be a Schema.Struct or a Schema.Class: a tool takes and returns named fields")
   }
+  if (shape?.kind === "object" && !hasNames(json, shape)) {
+    fault(walk, "", "the root's fields must have the same names in JSON as in code: policies and keys refer to them")
+  }
   if (walk.faults.size > 0 || shape?.kind !== "object") return [...walk.faults]
   const unbounded = [...walk.unbounded].map(([path, reason]) => ({ path, reason }))
   return { shape, unbounded, plain: walk.plain, ambiguous: walk.ambiguous }
+}
+
+/** Whether the type side of a struct or a class has the fields of its JSON side. */
+const hasNames = (ast: AST, shape: ObjectShape): boolean => {
+  const struct = ast._tag === "Declaration" ? ast.typeParameters[0] : ast
+  if (struct?._tag !== "Objects") return false
+  const names = struct.propertySignatures.map(({ name }) => name)
+  return names.length === shape.fields.length && shape.fields.every(({ name }) => names.includes(name))
 }
 
 const fault = (walk: Walk, path: string, words: string): undefined => {
@@ -299,7 +310,7 @@ const readField = (name: string, ast: AST, place: Place, walk: Walk): Field | un
   if (shape === undefined) return undefined
   const required = !isOptional(ast)
   const isTag = required && shape.kind === "enum" && shape.values.length === 1
-  if (said(allAnnotationsOf(ast), "description") === undefined && !isTag) {
+  if (!isDescribed(shape) && !isTag) {
     fault(walk, path, 'needs a description: .annotate({ description: "..." })')
   }
   if (required || ast.encoding === undefined) return { name, shape, required }
@@ -308,6 +319,10 @@ const readField = (name: string, ast: AST, place: Place, walk: Walk): Field | un
   const isDefault = instead.kind === "default" && shape.note.default === undefined && isConstant(ast)
   return { name, required, shape: isDefault ? { ...shape, note: { ...shape.note, default: instead.json } } : shape }
 }
+
+/** Whether the author said something, besides the words of a rule. */
+const isDescribed = ({ note: { description } }: Shape): boolean =>
+  description !== undefined && !description.startsWith(ruleMark)
 
 /** Whether the JSON form may be left out. */
 const isOptional = (ast: AST): boolean =>
@@ -329,8 +344,18 @@ const readUnion = (ast: SchemaAST.Union, place: Place, walk: Walk): Shape | unde
   if (members.length === 1) return members[0]
   const objects = members.filter((shape) => shape.kind === "object")
   if (objects.length > 1 && discriminator(objects) === undefined) walk.ambiguous = true
-  return { kind: "union", note: {}, members }
+  return { kind: "union", ...hoist(members) }
 }
+
+/** What is said of the only member that is not null is said of the whole. */
+const hoist = (members: ReadonlyArray<Shape>): Pick<UnionShape, "note" | "members"> => {
+  const [told, ...others] = members.filter((shape) => !isNull(shape))
+  return told === undefined || others.length > 0
+    ? { note: {}, members }
+    : { note: told.note, members: members.map((shape) => (shape === told ? { ...shape, note: {} } : shape)) }
+}
+
+const isNull = (shape: Shape): boolean => shape.kind === "enum" && shape.values.every((value) => value === null)
 
 const isSilent = (shape: Shape): boolean => Object.keys(shape.note).length === 0
 

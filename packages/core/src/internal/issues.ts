@@ -15,17 +15,13 @@ export interface Report {
   readonly add: (path: string, message: string, expected: string) => void
   /** At least one: whoever asks has a value that was refused. */
   readonly issues: () => readonly [Issue, ...Array<Issue>]
-  /** Whether any issue is at the path or below it. */
-  readonly touches: (path: string) => boolean
 }
 
 export const report = (): Report => {
   const issues: Array<Issue> = []
-  const paths: Array<string> = []
   let more = 0
   return {
     add: (path, message, expected) => {
-      paths.push(path)
       if (issues.length < limit) issues.push({ path, message, expected })
       else more++
     },
@@ -34,13 +30,9 @@ export const report = (): Report => {
         issues
       const last = { path: "", message: `has ${more} more faults`, expected: "the faults above fixed first" }
       return more === 0 ? [first, ...rest] : [first, ...rest, last]
-    },
-    touches: (path) => paths.some((other) => other === path || isBelow(other, path))
+    }
   }
 }
-
-const isBelow = (path: string, parent: string): boolean =>
-  parent === "" || path.startsWith(`${parent}.`) || path.startsWith(`${parent}[`)
 
 /** What a name of a field may be. */
 export const fieldName = /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/

@@ -147,8 +147,11 @@ const objectReader = ({ fields, min, max }: ObjectShape): Reader => {
 }
 
 /** Whether no two JSON values are equal; the order of fields does not matter. */
-export const allDifferent = (values: ReadonlyArray<unknown>): boolean =>
-  new Set(values.map(canonical)).size === values.length
+export const allDifferent = (values: ReadonlyArray<unknown>): boolean => {
+  const scalars = values.filter((value) => typeof value !== "object" || value === null)
+  const others = values.filter((value) => typeof value === "object" && value !== null)
+  return new Set(scalars).size + new Set(others.map(canonical)).size === values.length
+}
 
 const canonical = (value: unknown): string =>
   JSON.stringify(value, (_, nested: unknown) =>

@@ -11,32 +11,43 @@ import { isOfJsonSchema } from "./agree.ts"
 import { wordsOf } from "./checks.ts"
 import { at, type Report } from "./issues.ts"
 import { isRule, issueOf, schemaOf } from "./probe.ts"
+import { reader, refused } from "./reader.ts"
+import type { Shape } from "./shape.ts"
 
 const all = { errors: "all", onExcessProperty: "error" } as const
 
 /**
- * Runs the checks of every part of a value in which no fault was found, so that one answer lists the faults of both
- * kinds, and no check sees a value that its author ruled out.
+ * Runs the checks of every part of a value that satisfies its shape, so that one answer lists the faults of both kinds,
+ * and no check sees a value that its author ruled out.
  */
-export const explainRules = (ast: SchemaAST.AST, value: unknown, path: string, to: Report): void => {
-  if (!to.touches(path)) {
-    const exit = SchemaParser.decodeUnknownExit(schemaOf(ast), all)(withoutUndefined(value))
+export const explainRules = (ast: SchemaAST.AST, shape: Shape, value: unknown, path: string, to: Report): void => {
+  const accepted = reader(shape)(value)
+  if (accepted !== refused) {
+    const exit = SchemaParser.decodeUnknownExit(schemaOf(ast), all)(accepted)
     if (Exit.isFailure(exit)) explainFailure(issueOf(exit), path, to)
     return
   }
   const json = jsonSide(ast)
-  if (json._tag === "Objects" && typeof value === "object" && value !== null) {
+  if (json._tag === "Objects" && shape.kind === "object" && typeof value === "object" && value !== null) {
     for (const { name, type } of json.propertySignatures) {
       const part: unknown = Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined
-      if (part !== undefined) explainRules(type, part, at(path, name), to)
+      const field = shape.fields.find((field) => field.name === name)
+      if (part !== undefined && field !== undefined) explainRules(type, field.shape, part, at(path, name), to)
     }
   } else if (json._tag === "Arrays" && Array.isArray(value)) {
-    value.forEach((item, i) => {
-      const type = json.elements[i] ?? json.rest[0]
-      if (type !== undefined) explainRules(type, item, at(path, i), to)
+    partsOf(shape, value).forEach((part, i) => {
+      explainRules(json.elements[i] ?? json.rest[0], part, value[i], at(path, i), to)
     })
   }
 }
+
+/** The shapes of an array's items, but of no more than it may have. */
+const partsOf = (shape: Shape, value: ReadonlyArray<unknown>): ReadonlyArray<Shape> =>
+  shape.kind === "tuple"
+    ? shape.elements.slice(0, value.length)
+    : shape.kind === "array"
+      ? value.slice(0, shape.max).map(() => shape.items)
+      : []
 
 const jsonSide = (ast: SchemaAST.AST): SchemaAST.AST =>
   ast.encoding === undefined ? ast : jsonSide(ast.encoding[ast.encoding.length - 1].to)

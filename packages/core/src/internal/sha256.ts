@@ -1,5 +1,5 @@
 /**
- * SHA-256 of a text, as 43 characters of base64url.
+ * SHA-256 of texts, each as 43 characters of base64url.
  *
  * Where the runtime has `node:crypto` at hand, hashing is synchronous and costs half a microsecond; WebCrypto, which
  * every runtime has, hands each digest to another thread.
@@ -16,15 +16,16 @@ const node = (
   globalThis as { readonly process?: { readonly getBuiltinModule?: (id: string) => NodeCrypto | undefined } }
 ).process?.getBuiltinModule?.("node:crypto")
 
+export const sha256All = (texts: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>> =>
+  node === undefined
+    ? Effect.provide(Effect.forEach(texts, digest, { concurrency: "unbounded" }), Digest.layerWebCrypto)
+    : Effect.succeed(texts.map((text) => node.hash("sha256", text, "base64url")))
+
+export const sha256 = (text: string): Effect.Effect<string> => Effect.map(sha256All([text]), ([hash]) => hash)
+
 const encoder = new TextEncoder()
 
-export const sha256: (text: string) => Effect.Effect<string> =
-  node === undefined
-    ? (text) => Effect.map(digest(encoder.encode(text)), Base64Url.encode)
-    : (text) => Effect.succeed(node.hash("sha256", text, "base64url"))
-
-const digest = (bytes: Uint8Array) =>
-  Effect.provide(
-    Effect.flatMap(Digest.Digest, (service) => service.digest(Digest.sha256, bytes)),
-    Digest.layerWebCrypto
+const digest = (text: string) =>
+  Effect.flatMap(Digest.Digest, (service) =>
+    Effect.map(service.digest(Digest.sha256, encoder.encode(text)), Base64Url.encode)
   )

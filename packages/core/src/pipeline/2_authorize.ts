@@ -18,6 +18,6 @@ export const authorize = (
   return Effect.fail(
     decision._tag === "MissingScopes"
       ? new AuthorizationError({ message, scopes: decision.scopes })
-      : new AuthorizationError({ message, ...Policy.mentions(tool.allow) })
+      : new AuthorizationError({ message, roles: decision.roles })
   )
 }

@@ -146,7 +146,8 @@ const perform = Effect.fnUntraced(function* (task: Task): Effect.fn.Return<Done,
 const claim = Effect.fnUntraced(function* (task: Task): Effect.fn.Return<Existing | undefined, ConnectorError> {
   const { store, write, owner } = task
   const { key, guards } = write.key
-  const { lease, retention } = write.tool.idempotency
+  // Kept as long as an unknown outcome, which is what it becomes if this process dies.
+  const { lease, unknownRetention: retention } = write.tool.idempotency
   let waited = 0
   let pause = firstPoll
   while (true) {

@@ -38,7 +38,7 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
 
   // Decoding the arguments for the challenge is only worth it where a scope could be missing.
   const scoped = new Map(
-    tools.filter((tool) => Policy.mentions(tool.allow).scopes.length > 0).map((tool) => [tool.name, tool])
+    tools.filter((tool) => Policy.scopesOf(tool.allow).length > 0).map((tool) => [tool.name, tool])
   )
 
   const missingScopes = (name: string, args: unknown, principal: PrincipalData): ReadonlyArray<string> => {

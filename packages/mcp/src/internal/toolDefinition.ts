@@ -23,6 +23,11 @@ export const ofTool = (tool: CoreTool.Any): Tool => ({
 
 /** The hint says that a repeat has no further effect; for how long, only words can say. */
 const onceSentence = ({ idempotency: { identity, retention } }: CoreTool.AnyWrite) =>
-  `Happens once: for ${Duration.format(retention)}, another call with the same ${
+  `Happens once: for ${spelled(retention)}, another call with the same ${
     identity.length === 0 ? "caller" : identity.join(", ")
   } returns the first result instead of doing it again.`
+
+const spelled = (duration: Duration.Duration): string => {
+  const hours = Duration.toHours(duration)
+  return hours === 1 ? "an hour" : Number.isInteger(hours) ? `${hours} hours` : Duration.format(duration)
+}
