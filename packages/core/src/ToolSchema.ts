@@ -142,6 +142,9 @@ const build = <A>(agreed: Schema.Constraint["ast"], compiled: Compiled): ToolSch
   }
 
   const encode = (value: A): Result.Result<JsonObject, Issues> => {
+    // A value of a plain schema is its own JSON, unless it has more than the schema lets out.
+    const same = plain ? read(value) : refused
+    if (same !== refused) return Result.succeed(same as JsonObject)
     const exit = encodeJson(value)
     const encoded = Exit.isSuccess(exit) ? read(exit.value) : refused
     if (encoded !== refused) return Result.succeed(encoded as JsonObject)

@@ -455,6 +455,11 @@ describe("ToolSchema, richer types", () => {
     assert.deepStrictEqual(encode(decoded), Result.succeed({ target: { id: "x", at: "2026-01-31T09:30:00.000Z" } }))
   })
 
+  it("a text that only resembles a date stays a text", () => {
+    const { decode } = input(Schema.Struct({ when: field(Schema.Union([Schema.DateTimeUtcFromString, text(5)])) }))
+    assert.deepStrictEqual(decode({ when: "2026" }), Result.succeed({ when: "2026" }))
+  })
+
   it("a result is encoded by its schema, without what the schema lacks", () => {
     const { encode, decode } = output(
       Schema.Struct({

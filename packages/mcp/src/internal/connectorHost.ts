@@ -7,10 +7,12 @@ import * as Policy from "@ferrule/core/Policy"
 import type { PrincipalData } from "@ferrule/core/Principal"
 import type * as CoreTool from "@ferrule/core/Tool"
 import type { Tool } from "@modelcontextprotocol/server"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import * as Headers from "effect/http/Headers"
 import * as HttpTraceContext from "effect/http/HttpTraceContext"
 import type { ToolHost, ToolRequest } from "../ToolHost.ts"
@@ -50,29 +52,37 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
     return decision._tag === "MissingScopes" ? decision.scopes : []
   }
 
-  const call = (request: ToolRequest) => {
-    const { name, principal, progress } = request
-    const outcome = Effect.useSpan(
-      `tools/call ${names.has(name) ? name : "unknown"}`,
-      { kind: "server", ...parentOf(request), attributes: { "mcp.method.name": "tools/call" } },
+  const run = ({ name, arguments: args, principal, progress, ...request }: ToolRequest) =>
+    pipeline.call({
+      tool: name,
+      arguments: args,
+      principal,
+      idempotencyKey: keyOf(request),
+      progress: progress && ((...update) => Effect.sync(() => progress(...update)))
+    })
+
+  /** A span as OpenTelemetry's conventions for MCP have it. It holds no arguments. */
+  const traced = (request: ToolRequest, parent: Tracer.AnySpan | undefined) =>
+    Effect.useSpan(
+      `tools/call ${names.has(request.name) ? request.name : "unknown"}`,
+      { kind: "server", ...(parent && { parent }), attributes: { "mcp.method.name": "tools/call" } },
       (span) =>
-        Effect.map(
-          pipeline.call({
-            tool: name,
-            arguments: request.arguments,
-            principal,
-            idempotencyKey: keyOf(request),
-            progress: progress && ((...update) => Effect.sync(() => progress(...update)))
-          }),
-          (outcome) => {
-            if (outcome._tag !== "NoSuchTool") span.attribute("gen_ai.tool.name", name)
-            if (outcome._tag === "Refused") span.attribute("error.type", outcome.refusal._tag)
-            return outcome
-          }
-        )
+        Effect.map(Effect.withParentSpan(run(request), span), (outcome) => {
+          if (outcome._tag !== "NoSuchTool") span.attribute("gen_ai.tool.name", request.name)
+          if (outcome._tag === "Refused") span.attribute("error.type", outcome.refusal._tag)
+          return outcome
+        })
     )
-    return Effect.map(outcome, (outcome) => (outcome._tag === "NoSuchTool" ? undefined : ofOutcome(name, outcome)))
-  }
+
+  const call = (request: ToolRequest) =>
+    Effect.withFiber((fiber) => {
+      const parent = parentOf(request)
+      // Nobody would see the span, and it costs as much as the rest of a read.
+      const untraced = parent === undefined && fiber.getRef(Tracer.Tracer) === noTracer
+      return Effect.map(untraced ? run(request) : traced(request, parent), (outcome) =>
+        outcome._tag === "NoSuchTool" ? undefined : ofOutcome(request.name, outcome)
+      )
+    })
 
   return {
     name: connector.name,
@@ -86,15 +96,18 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
 })
 
 /** The key of the request itself, before that of the connection; one that is no string is refused as any bad key is. */
-const keyOf = ({ meta, idempotencyKey }: ToolRequest): string | undefined => {
+const keyOf = ({ meta, idempotencyKey }: Pick<ToolRequest, "meta" | "idempotencyKey">): string | undefined => {
   const key = meta?.["ferrule/idempotencyKey"]
   if (key === undefined) return idempotencyKey
   return typeof key === "string" ? key : ""
 }
 
-const parentOf = ({ meta }: ToolRequest) => {
+const parentOf = ({ meta }: ToolRequest): Tracer.ExternalSpan | undefined => {
   const traceparent = meta?.["traceparent"]
-  if (typeof traceparent !== "string") return {}
-  const parent = HttpTraceContext.w3c(Headers.fromInput({ traceparent }))
-  return Option.isSome(parent) ? { parent: parent.value } : {}
+  return typeof traceparent === "string"
+    ? Option.getOrUndefined(HttpTraceContext.w3c(Headers.fromInput({ traceparent })))
+    : undefined
 }
+
+/** The tracer of a program that has none: its spans end in this process. */
+const noTracer = Context.get(Context.empty(), Tracer.Tracer)
