@@ -151,10 +151,9 @@ const claim = Effect.fnUntraced(function* (task: Task): Effect.fn.Return<Existin
   let waited = 0
   let pause = firstPoll
   while (true) {
-    const found = yield* store.claim({ key, owner, guards, lease, retention }).pipe(
+    const found = yield* Effect.catch(store.claim({ key, owner, guards, lease, retention }), (error) =>
       // Whether the claim arrived can't be known then. Nothing has run, so it is taken back.
-      Effect.tapError(() => release(task)),
-      Effect.catchTag("StoreError", unreachable("no"))
+      Effect.andThen(release(task), unreachable("no")(error))
     )
     if (found._tag === "Claimed") return undefined
     const conflict = conflictOf(found.guards, write)
@@ -179,7 +178,7 @@ const giveUp = Effect.fnUntraced(function* (task: Task, found: Existing): Effect
   if (found.state === "unknown") return yield* outcomeUnknown(tool)
   const marked = yield* task.store
     .markUnknown({ key: key.key, owner: found.owner, lapsed: true, retention: tool.idempotency.unknownRetention })
-    .pipe(Effect.catchTag("StoreError", unreachable("unknown")))
+    .pipe(Effect.catch(unreachable("unknown")))
   return marked ? yield* outcomeUnknown(tool) : again
 })
 
@@ -192,7 +191,7 @@ const takeOver = Effect.fnUntraced(function* (
   const gate = yield* openGate(write.tool)
   const epoch = yield* store
     .takeOver({ key: write.key.key, previousOwner: found.owner, owner, lease: write.tool.idempotency.lease })
-    .pipe(Effect.catchTag("StoreError", unreachable("unknown")))
+    .pipe(Effect.catch(unreachable("unknown")))
   if (Option.isNone(epoch)) return again
   if (write.find === undefined) return yield* hold(task, epoch.value, gate)
   const earlier = yield* Effect.onError(task.restore(write.find), () => markUnknown(task))
@@ -241,7 +240,7 @@ const verdict = (write: Write, cause: Cause.Cause<ConnectorError>): Cause.Cause<
 const settle = ({ store, work, write, owner }: Task, stored: StoredResult.StoredResult): Effect.Effect<boolean> => {
   const { lease, retention } = write.tool.idempotency
   const attempt = store.settle({ key: write.key.key, owner, result: stored.text, retention })
-  return Effect.catchTag(attempt, "StoreError", (error) => {
+  return Effect.catch(attempt, (error) => {
     const later = Effect.retry(attempt, Schedule.spaced("250 millis").pipe(Schedule.upTo({ duration: lease })))
     return Effect.logError("A done write could not be settled yet", error).pipe(
       Effect.andThen(Effect.forkIn(logged("A done write was not settled", later), work)),
@@ -261,7 +260,7 @@ const markUnknown = ({ store, write, owner }: Task): Effect.Effect<void> =>
 
 /** For steps that the end of the lease makes up for. */
 const logged = (message: string, step: Effect.Effect<boolean, StoreError>): Effect.Effect<void> =>
-  Effect.asVoid(Effect.catchTag(step, "StoreError", (error) => Effect.logError(message, error)))
+  Effect.asVoid(Effect.catch(step, (error) => Effect.logError(message, error)))
 
 const unreachable = (applied: "no" | "unknown") => (error: StoreError) =>
   Effect.andThen(
