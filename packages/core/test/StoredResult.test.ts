@@ -54,10 +54,12 @@ describe("the result of a write", () => {
       const after = workshop(Two, { id: "a", version: "2" })
       yield* before.call("make", { name: "vase" })
       const error = yield* Effect.flip(after.call("make", { name: "vase" }))
-      assert.deepStrictEqual(
-        error._tag === "ResultUnavailable" && { ...error },
-        { _tag: "ResultUnavailable", reason: "unreadable", doneAt: 1_790_000_000_000, checkWith: "look" } as never
-      )
+      assert.deepStrictEqual(error._tag === "ResultUnavailable" && { ...error }, {
+        _tag: "ResultUnavailable",
+        reason: "unreadable",
+        doneAt: 1_790_000_000_000,
+        checkWith: "look"
+      } as never)
       assert.strictEqual(after.state.runs, 0)
     }).pipe(Effect.provide(IdempotencyStore.layerMemory))
   )
@@ -79,10 +81,7 @@ describe("the result of a write", () => {
       const write = yield* Effect.flip(large.call("make", { name: "vase" }))
       assert.strictEqual(write._tag === "ResultUnavailable" && write.reason, "too-large")
       const read = yield* Effect.flip(large.call("look", {}))
-      assert.strictEqual(
-        read.message,
-        "the result has 2009 characters, more than the 1024 that may be answered"
-      )
+      assert.strictEqual(read.message, "the result has 2009 characters, more than the 1024 that may be answered")
     }).pipe(Effect.provide(IdempotencyStore.layerMemory))
   )
 

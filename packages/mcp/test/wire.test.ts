@@ -179,7 +179,7 @@ const read = Effect.fnUntraced(function* (client: Connected, name: string, args:
   assert.isTrue(answer.isError)
   assert.isUndefined(answer.structuredContent)
   assert.strictEqual(answer.content.length, 1)
-  const { correlationId, ...error } = answer._meta?.["ferrule/error"] as Record<string, unknown>
+  const { correlationId, ...error } = Object(answer._meta?.["ferrule/error"]) as Record<string, unknown>
   assert.match(String(correlationId), /^[0-9a-f-]{36}$/)
   return { text: String(answer.content[0].text).replace(String(correlationId), "<correlationId>"), error }
 })
