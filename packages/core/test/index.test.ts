@@ -1,0 +1,87 @@
+import * as Core from "@ferrule/core"
+import * as SqliteIdempotencyStore from "@ferrule/core/SqliteIdempotencyStore"
+import * as Testing from "@ferrule/core/testing"
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+
+describe("@ferrule/core", () => {
+  it("exports these names", () => {
+    assert.deepStrictEqual(Object.keys(Core).sort(), [
+      "AuditTrail",
+      "AuthorizationError",
+      "CanonicalJson",
+      "Connector",
+      "ConnectorError",
+      "DefinitionError",
+      "IdempotencyKey",
+      "IdempotencyStore",
+      "Internal",
+      "Issue",
+      "Operation",
+      "OutcomeUnknown",
+      "Pipeline",
+      "Policy",
+      "Principal",
+      "PrincipalData",
+      "Refusal",
+      "ResultUnavailable",
+      "Retry",
+      "StoreError",
+      "Tool",
+      "ToolSchema",
+      "TransientError",
+      "Upstream",
+      "ValidationError"
+    ])
+    assert.deepStrictEqual(Object.keys(SqliteIdempotencyStore).sort(), ["layer", "make"])
+    assert.deepStrictEqual(Object.keys(Testing).sort(), ["IdempotencyStoreContract", "TestClient"])
+  })
+
+  it("lets a handler fail with these classes", () => {
+    const tags = Core.ConnectorError.members.map(({ identifier }) => identifier)
+    assert.deepStrictEqual(tags, [
+      "@ferrule/core/ValidationError",
+      "@ferrule/core/AuthorizationError",
+      "@ferrule/core/TransientError"
+    ])
+  })
+
+  it("writes its errors as this JSON", () => {
+    const encode = Schema.encodeUnknownSync(Schema.toCodecJson(Core.Refusal))
+    assert.deepStrictEqual(encode(Core.ValidationError.at("amount", "must be at most 9", "1 to 9")), {
+      _tag: "ValidationError",
+      issues: [{ path: "amount", message: "must be at most 9", expected: "1 to 9" }]
+    })
+    assert.deepStrictEqual(encode(new Core.AuthorizationError({ message: "No.", roles: ["admin"] })), {
+      _tag: "AuthorizationError",
+      message: "No.",
+      roles: ["admin"],
+      scopes: []
+    })
+    assert.deepStrictEqual(encode(new Core.TransientError({ message: "Later" })), {
+      _tag: "TransientError",
+      message: "Later",
+      applied: "unknown"
+    })
+    assert.deepStrictEqual(encode(new Core.OutcomeUnknown({ checkWith: "look" })), {
+      _tag: "OutcomeUnknown",
+      checkWith: "look"
+    })
+    assert.deepStrictEqual(encode(new Core.ResultUnavailable({ reason: "unreadable", doneAt: 1 })), {
+      _tag: "ResultUnavailable",
+      reason: "unreadable",
+      doneAt: 1
+    })
+    assert.deepStrictEqual(encode(new Core.Internal({ correlationId: "c" })), { _tag: "Internal", correlationId: "c" })
+  })
+
+  it("keeps its pipeline and its internals to itself", async () => {
+    for (const path of ["@ferrule/core/pipeline/3_idempotency", "@ferrule/core/internal/sha256"]) {
+      const code = await import(/* @vite-ignore */ path).then(
+        () => "imported",
+        (error: { readonly code?: string }) => error.code
+      )
+      assert.notStrictEqual(code, "imported")
+    }
+  })
+})

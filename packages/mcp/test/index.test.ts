@@ -1,0 +1,19 @@
+import * as McpPackage from "@ferrule/mcp"
+import { assert, it } from "@effect/vitest"
+
+it("@ferrule/mcp exports these names", () => {
+  assert.deepStrictEqual(Object.keys(McpPackage).sort(), [
+    "Credentials",
+    "Identity",
+    "Mcp",
+    "TokenTableError",
+    "Unauthenticated"
+  ])
+  assert.deepStrictEqual(Object.keys(McpPackage.Mcp).sort(), [
+    "fetchHandler",
+    "layerHttp",
+    "layerStdio",
+    "runMain",
+    "runStdio"
+  ])
+})
