@@ -1,7 +1,7 @@
 /**
  * What each tool does. A handler gets decoded arguments from an authorized caller, and runs once for each operation.
  */
-import { AuthorizationError, Operation, Principal } from "@ferrule/core"
+import { AuthorizationError, Operation, Principal, TransientError } from "@ferrule/core"
 import { Effect } from "effect"
 import { Desk } from "./Desk.ts"
 import { Messenger } from "./Messenger.ts"
@@ -42,7 +42,11 @@ export const ServiceDeskHandlers = ServiceDesk.toLayer({
     const { requester, subject } = yield* desk.read(ticketId)
     const key = yield* operationKey("mail")
     const mail = yield* messenger.mail({ to: requester, subject: `[${ticketId}] ${subject}`, body }, key)
-    return yield* desk.keepReply({ ticketId, mail, author, body })
+    // The mail is out by now, so no failure of the desk may say that nothing was done.
+    return yield* Effect.mapError(
+      desk.keepReply({ ticketId, mail, author, body }),
+      () => new TransientError({ message: "The mail is sent, and the desk could not note it", applied: "unknown" })
+    )
   }),
 
   reassign_ticket: Effect.fn("reassign_ticket")(function* (change) {

@@ -13,7 +13,7 @@ import * as Logger from "effect/Logger"
 /**
  * One call. `time` is when it began, in epoch milliseconds, and `duration` is in milliseconds. `tool` is absent when the
  * caller named none that exists. `decision` is `hidden` for a tool that is not shown to this principal. `outcome` is
- * `completed`, or the tag of what it was refused with. `reference` is the shown part of the idempotency key.
+ * `Completed`, `NoSuchTool`, `Interrupted` when the caller left, or the tag of what it was refused with. `reference` is the shown part of the idempotency key.
  *
  * @category models
  * @since 0.1.0

@@ -107,13 +107,14 @@ export interface Connector<Name extends string, Tools extends Tool.Any> {
   readonly toLayer: {
     // `any`: the services are inferred from the handlers themselves.
     // oxlint-disable-next-line typescript/no-explicit-any
-    <H extends HandlersOf<Tools, any>>(
-      handlers: H & Exactly<H, Tools["name"]>
-    ): Layer.Layer<Handlers<Name>, never, Exclude<ServicesOf<H>, Principal | Operation>>
-    // oxlint-disable-next-line typescript/no-explicit-any
     <H extends HandlersOf<Tools, any>, E, R>(
       handlers: Effect.Effect<H & Exactly<H, Tools["name"]>, E, R>
     ): Layer.Layer<Handlers<Name>, E, R | Exclude<ServicesOf<H>, Principal | Operation>>
+    // Last, since that is the one whose fault the compiler names: the missing handler, or the error that is no class.
+    // oxlint-disable-next-line typescript/no-explicit-any
+    <H extends HandlersOf<Tools, any>>(
+      handlers: H & Exactly<H, Tools["name"]>
+    ): Layer.Layer<Handlers<Name>, never, Exclude<ServicesOf<H>, Principal | Operation>>
   }
 }
 

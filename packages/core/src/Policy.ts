@@ -69,7 +69,8 @@ export const not = <Input>(policy: Policy<Input>): Policy<Input> => ({ _tag: "No
 
 /**
  * Allows by a test of the principal and the decoded arguments. The sentence says the rule to people and to the model, as
- * in "the ticket's queue is one of the caller's". A test that throws ends the call as `Internal` before anything has run.
+ * in "the ticket's queue is one of the caller's". A test that throws, or gives anything but a boolean, ends the call as
+ * `Internal` before anything has run.
  *
  * @category constructors
  * @since 0.1.0
@@ -131,9 +132,18 @@ const decideWith = (policy: Policy<never>, principal: PrincipalData, input: unkn
     case "Not":
       return mustAllow(policy.policy, principal, input) ? denied : allowed
     case "Predicate":
-      // The tool's type has tied the input of its predicates to the schema that decoded it.
-      return input === undecided || policy.test(principal, input as never) ? allowed : denied
+      return input === undecided || holds(policy, principal, input) ? allowed : denied
   }
+}
+
+type Predicate = Extract<Policy<never>, { readonly _tag: "Predicate" }>
+
+/** A promise is true to JavaScript, and its negation false: neither may decide, whatever a cast has let through. */
+const holds = ({ test, sentence }: Predicate, principal: PrincipalData, input: unknown): boolean => {
+  // The tool's type has tied the input of its predicates to the schema that decoded it.
+  const answer: unknown = test(principal, input as never)
+  if (typeof answer === "boolean") return answer
+  throw new TypeError(`The test of "${sentence}" gave no boolean`)
 }
 
 /** Whether the policy allows whatever the undecided predicates turn out to be. */
@@ -146,7 +156,7 @@ const mustAllow = (policy: Policy<never>, principal: PrincipalData, input: unkno
     case "Not":
       return decideWith(policy.policy, principal, input)._tag !== "Allowed"
     case "Predicate":
-      return input !== undecided && policy.test(principal, input as never)
+      return input !== undecided && holds(policy, principal, input)
     default:
       return decideWith(policy, principal, input)._tag === "Allowed"
   }

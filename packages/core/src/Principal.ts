@@ -7,7 +7,11 @@
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 
-const Name = Schema.String.check(Schema.isBetweenLength(1, 256))
+// Ill-formed names would all hash as the same replacement character, and so share idempotency keys.
+const Name = Schema.String.check(
+  Schema.isBetweenLength(1, 256),
+  Schema.makeFilter((name) => name.isWellFormed(), { expected: "well-formed Unicode" })
+)
 
 /**
  * Describes a principal as data: `id` is unique within `tenant`; `roles` and `scopes` are exact, case-sensitive names;
@@ -42,7 +46,7 @@ export class Principal extends Context.Service<Principal, PrincipalData>()("@fer
   /**
    * Makes a principal; roles, scopes and claims are empty unless given.
    *
-   * Throws when a name is empty or longer than 256 characters.
+   * Throws when a name is empty, longer than 256 characters, or not well-formed Unicode.
    *
    * @since 0.1.0
    */

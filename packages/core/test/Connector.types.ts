@@ -80,11 +80,11 @@ Desk.toLayer({ find: done, create: done, close: done })
 // A handler that fails with something else than the three classes.
 class Other extends Data.TaggedError("Other") {}
 // @ts-expect-error
+// @effect-diagnostics-next-line missingEffectError:off
 Desk.toLayer({ find: () => Effect.fail(new Other()), create: { find, execute: done }, close: done })
 
 // The same in a handler table that an Effect makes.
 // @ts-expect-error
-// @effect-diagnostics-next-line missingEffectError:off
 Desk.toLayer(Effect.succeed({ find: () => Effect.fail(new Other()), create: { find, execute: done }, close: done }))
 
 // A handler that returns what the output schema does not describe.

@@ -38,7 +38,7 @@ const workshop = <Output extends Tool.StructSchema>(output: Output, result: unkn
   const call = (tool: "make" | "look", args: unknown) =>
     Effect.flatMap(TestClient.make(Workshop), (client) => client.as(ada).call(tool, args)).pipe(
       Effect.scoped,
-      Effect.provide([Workshop.toLayer({ make: handler, look: handler } as never), quiet])
+      Effect.provide([Workshop.toLayer<never>({ make: handler, look: handler } as never), quiet])
     )
   return { state, call }
 }

@@ -128,4 +128,8 @@ export const fetchHandler = <C extends Connector.Any>(
 const hostOf = <C extends Connector.Any>(
   connector: C
 ): Effect.Effect<ToolHost, DefinitionError, Connector.Requirements<C> | Scope.Scope> =>
-  Effect.andThen(OneProcess.ensure(connector.name), ConnectorHost.make(connector))
+  Effect.andThen(
+    // On stdio, stdout carries the protocol from the first line on.
+    Effect.provideService(OneProcess.ensure(connector.name), Logger.LogToStderr, true),
+    ConnectorHost.make(connector)
+  )

@@ -1,19 +1,18 @@
 /**
  * Makes sure that a connector whose records live in one process is served by one process of this machine only.
  *
- * Two of them would each write once, which is twice. The first holds a local socket for as long as it serves; the socket
- * goes with its process, so nothing is left behind to clean up but a file that the next one recognises as dead.
+ * Two of them would each write once, which is twice. The first holds the lock of a file in the folder for temporary files
+ * for as long as it serves. The kernel takes the lock back with the process, however that ends, so nothing is ever stale.
  */
-import { IdempotencyStore } from "@ferrule/core/IdempotencyStore"
 import { DefinitionError } from "@ferrule/core/ConnectorError"
+import { IdempotencyStore } from "@ferrule/core/IdempotencyStore"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
-import { unlinkSync } from "node:fs"
-import { connect, createServer, type Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 
 export const ensure = (connector: string): Effect.Effect<void, DefinitionError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -22,54 +21,68 @@ export const ensure = (connector: string): Effect.Effect<void, DefinitionError, 
     yield* Effect.logWarning(
       `${connector} keeps its record of writes in memory: it ends with this process, and no second process may serve it`
     )
-    const server = yield* hold(socketOf(connector), 2)
-    if (server === undefined) {
-      return yield* new DefinitionError({
-        subject: `A second instance of ${connector}`,
-        faults: [
-          "another process on this machine serves it with the memory store, and each would execute the same write once;" +
-            " give both a store that they share, such as SqliteIdempotencyStore"
-        ]
-      })
-    }
-    yield* Effect.addFinalizer(() => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void))))
-  })
-
-const socketOf = (connector: string): string => {
-  const name = `ferrule-${createHash("sha256").update(`${process.getuid?.()}:${connector}`).digest("hex").slice(0, 24)}`
-  return process.platform === "win32" ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`)
-}
-
-/** Listens on the socket, or gives `undefined` when a living process does. */
-const hold = (path: string, attempts: number): Effect.Effect<Server | undefined> =>
-  Effect.flatMap(listen(path), (server) => {
-    if (server !== undefined || attempts === 0) return Effect.succeed(server)
-    return Effect.flatMap(isAlive(path), (alive) =>
-      alive ? Effect.undefined : Effect.andThen(removeDead(path), hold(path, attempts - 1))
+    yield* Effect.acquireRelease(
+      Effect.try({ try: () => acquire(connector, store.value), catch: (cause) => refusal(connector, cause) }),
+      (held) => Effect.sync(() => release(connector, held))
     )
   })
 
-const listen = (path: string): Effect.Effect<Server | undefined> =>
-  Effect.callback((resume) => {
-    const server = createServer((socket) => socket.destroy())
-    server.once("error", () => resume(Effect.undefined))
-    server.listen(path, () => resume(Effect.succeed(server.unref())))
-  })
+/** The store and the lock of a connector that this process serves, and on how many transports. */
+interface Held {
+  readonly store: object
+  readonly lock: DatabaseSync
+  transports: number
+}
 
-const isAlive = (path: string): Effect.Effect<boolean> =>
-  Effect.callback((resume) => {
-    const socket = connect(path)
-    socket.once("connect", () => {
-      socket.destroy()
-      resume(Effect.succeed(true))
-    })
-    socket.once("error", () => resume(Effect.succeed(false)))
-  })
+const holding = new Map<string, Held>()
 
-const removeDead = (path: string): Effect.Effect<void> =>
-  Effect.ignore(
-    Effect.try({
-      try: () => unlinkSync(path),
-      catch: (cause) => new DefinitionError({ subject: path, faults: [String(cause)] })
-    })
-  )
+const acquire = (connector: string, store: object): Held => {
+  const held = holding.get(connector)
+  // Several transports over one store write once.
+  if (held?.store === store) {
+    held.transports++
+    return held
+  }
+  const lock = new DatabaseSync(fileOf(connector))
+  try {
+    lock.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT")
+  } catch (cause) {
+    lock.close()
+    throw cause
+  }
+  const first: Held = { store, lock, transports: 1 }
+  holding.set(connector, first)
+  return first
+}
+
+const release = (connector: string, held: Held): void => {
+  held.transports--
+  if (held.transports > 0) return
+  holding.delete(connector)
+  held.lock.close()
+}
+
+// One file for each user, so that nobody meets a lock that another user's rights keep from it.
+const fileOf = (connector: string): string => {
+  const name = createHash("sha256").update(`${process.getuid?.()}:${connector}`).digest("hex").slice(0, 24)
+  return join(tmpdir(), `ferrule-${name}.lock`)
+}
+
+const busy = 5
+
+const refusal = (connector: string, cause: unknown): DefinitionError =>
+  typeof cause === "object" && cause !== null && "errcode" in cause && cause.errcode === busy
+    ? new DefinitionError({
+        subject: `A second instance of ${connector}`,
+        faults: [
+          "another instance on this machine serves it with a memory store of its own, and each would execute the same" +
+            " write once; give both a store that they share, such as SqliteIdempotencyStore"
+        ]
+      })
+    : new DefinitionError({
+        subject: `An instance of ${connector} on the memory store`,
+        faults: [
+          `whether another one runs can't be told, since ${tmpdir()} takes no lock file; let TMPDIR name a folder that can` +
+            " be written, or give the connector a store such as SqliteIdempotencyStore"
+        ]
+      })
