@@ -8,7 +8,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { AuditTrail, Connector, IdempotencyStore, Policy, Principal, Tool } from "@ferrule/core"
 import { Identity } from "@ferrule/mcp/Identity"
 import * as Mcp from "@ferrule/mcp/Mcp"
-import { Effect, Layer, Redacted, Schema } from "effect"
+import { Effect, Layer, Redacted, Schema, Scope } from "effect"
 import { HttpRouter } from "effect/http"
 // The public ways in are stdio and HTTP. This is the connection beneath stdio, without a stream on either side.
 import * as Connection from "../../packages/mcp/src/internal/connection.ts"
@@ -41,7 +41,8 @@ const Book = Tool.write(book.name, {
   idempotency: { identity: ["reference"], recovery: "repeatable", retention: "1 minute" }
 })
 
-const Parcels = Connector.make("parcels", { version: "1.0.0", tools: [Quote, Book] })
+// A name for each process: the bench runs several side by side, and a connector on the memory store is held to one.
+const Parcels = Connector.make(`parcels-${process.pid}`, { version: "1.0.0", tools: [Quote, Book] })
 
 const handlers = Parcels.toLayer({
   [quote.name]: (parcel) => Effect.succeed(price(parcel)),
@@ -79,9 +80,8 @@ export const serveFerrule = (audit: Layer.Layer<never>): Contender => {
         Layer.provide([services, identity]),
         Layer.provide(NodeHttpServer.layer(() => server, { host: "127.0.0.1", port: 0 }))
       )
-      const listening = new Promise((done) => server.once("listening", done))
-      void Effect.runPromise(Layer.launch(layer))
-      await listening
+      // Built, and not only listening: a request that comes before the routes are there is never answered.
+      await Effect.runPromise(Layer.buildWithScope(layer, Scope.makeUnsafe()))
       return { port: (server.address() as AddressInfo).port, path: "/mcp" }
     }
   }

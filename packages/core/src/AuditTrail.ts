@@ -34,7 +34,10 @@ export interface AuditRecord {
 }
 
 interface Trail {
-  /** Keeps the record. It returns when the record is as safe as this trail makes it. */
+  /**
+   * Keeps the record. It returns when the record is as safe as this trail makes it, and it must return: the call waits
+   * for it. A failure is logged with the record, and the call is answered all the same.
+   */
   readonly record: (record: AuditRecord) => Effect.Effect<void>
 }
 

@@ -68,14 +68,16 @@ export const derive = (
 
     const names = explicit === undefined ? guarded : [...identity, ...guarded]
     // What names the operation salts each tag, so equal values in two records can't be seen to be equal.
-    const texts = [material, ...names.map((name) => part(material) + field(name))]
+    const salt = part(material)
+    const texts = [material]
+    for (const name of names) texts.push(salt + field(name))
     const [first, ...others] = issues
     if (first !== undefined) return Effect.fail(new ValidationError({ issues: [first, ...others] }))
-    return Effect.map(sha256All(texts), ([key, ...tags]) => ({
-      key,
-      guards: names.map((name, index) => `${name}:${tags[index].slice(0, 11)};`).join(""),
-      reference: key.slice(0, 8)
-    }))
+    return Effect.map(sha256All(texts), (hashes) => {
+      const key = hashes[0]
+      const guards = names.map((name, index) => `${name}:${hashes[index + 1].slice(0, 11)};`).join("")
+      return { key, guards, reference: key.slice(0, 8) }
+    })
   })
 
 const badKey = () =>

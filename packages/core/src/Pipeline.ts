@@ -12,7 +12,7 @@ import { IdempotencyStore } from "./IdempotencyStore.ts"
 import { validate } from "./pipeline/1_validate.ts"
 import { authorize } from "./pipeline/2_authorize.ts"
 import * as Idempotency from "./pipeline/3_idempotency.ts"
-import { execute, find } from "./pipeline/4_execute.ts"
+import { execute, find, type Window } from "./pipeline/4_execute.ts"
 import { answerRead, answerWrite, audit, type Completed, type Findings, refusalOf } from "./pipeline/5_respond.ts"
 import * as Policy from "./Policy.ts"
 import type { PrincipalData } from "./Principal.ts"
@@ -83,7 +83,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, never, a
 
       const common = { tool, program, principal, input, correlationId, attempts, progress }
       if (tool.kind === "read") {
-        return yield* answerRead(tool, yield* execute({ ...common, key: correlationId }, Effect.void))
+        return yield* answerRead(tool, yield* execute({ ...common, key: correlationId }, unlimited))
       }
       const key = yield* IdempotencyKey.derive(connector.name, tool, principal, input, call.idempotencyKey)
       findings.reference = key.reference
@@ -92,7 +92,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, never, a
         tool,
         key,
         attempts,
-        execute: (gate) => execute(execution, gate),
+        execute: (window) => execute(execution, window),
         find: find(execution)
       })
       return yield* answerWrite(tool, key.reference, done)
@@ -100,8 +100,8 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, never, a
 
     const call = (call: Call): Effect.Effect<Outcome> =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(Clock.currentTimeMillis, (time): Effect.Effect<Outcome> => {
-          const findings = begin(connector.name, call.principal, time)
+        Clock.clockWith((clock): Effect.Effect<Outcome> => {
+          const findings = begin(connector.name, call.principal, clock.currentTimeMillisUnsafe())
           const tool = tools.get(call.tool)
           findings.tool = tool?.name
           if (tool === undefined || !Policy.isVisible(tool.allow, call.principal)) {
@@ -111,7 +111,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, never, a
           return Effect.matchCauseEffect(restore(steps(call, tool, findings)), {
             onSuccess: (completed) =>
               Effect.as(audit(findings, "Completed", completed.replay !== undefined), completed),
-            onFailure: (cause) => refuse(findings, cause)
+            onFailure: (cause) => refuse(tool.kind, findings, cause)
           })
         })
       )
@@ -120,14 +120,21 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, never, a
 }
 
 /** Ends a call that was refused. A caller who has left gets nothing, but leaves its record. */
-const refuse = (findings: Findings, cause: Cause.Cause<Idempotency.Refused>): Effect.Effect<Outcome> =>
-  Effect.flatMap(refusalOf(cause, findings.correlationId), (refusal) =>
+const refuse = (
+  kind: Tool.Any["kind"],
+  findings: Findings,
+  cause: Cause.Cause<Idempotency.Refused>
+): Effect.Effect<Outcome> =>
+  Effect.flatMap(refusalOf(kind, cause, findings.correlationId), (refusal) =>
     Effect.as(audit(findings, Cause.hasInterruptsOnly(cause) ? "Interrupted" : refusal._tag, false), {
       _tag: "Refused",
       refusal,
       correlationId: findings.correlationId
     })
   )
+
+/** A read holds nothing that could be taken over. */
+const unlimited: Window = { gate: Effect.void, left: () => Infinity }
 
 const notDeclared = () => Effect.die(new Error("A connector without writes has no idempotency store"))
 

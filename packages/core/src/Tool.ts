@@ -236,7 +236,8 @@ export const write = <
       recovery,
       retention,
       unknownRetention: Duration.max(retention, Duration.weeks(1)),
-      lease: Duration.sum(Duration.times(tool.timeout, 1.25), Duration.seconds(1)),
+      // After a takeover, a tool that reconciles searches and then executes, each within the timeout.
+      lease: Duration.sum(Duration.times(tool.timeout, recovery === "reconcile" ? 2.5 : 1.25), Duration.seconds(1)),
       version,
       checkWith
     }

@@ -1,6 +1,7 @@
 /**
  * What a settled record holds: the encoded result of a write, and when it was done.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -32,10 +33,15 @@ const decodeStored = Schema.decodeUnknownResult(Stored)
 
 /** Encodes what a handler returned. */
 export const encode = (tool: Tool.Any, value: unknown): Effect.Effect<Answer> => {
+  const answer = answerWith(tool, value)
+  return Result.isSuccess(answer) ? Effect.succeed(answer.success) : Effect.die(answer.failure)
+}
+
+const answerWith = (tool: Tool.Any, value: unknown): Result.Result<Answer, Error> => {
   const encoded = tool.output.encode(value)
   return Result.isSuccess(encoded)
-    ? Effect.succeed({ value: encoded.success, json: JSON.stringify(encoded.success) })
-    : Effect.die(new Error(`The handler of ${tool.name} returned what its output refuses: ${faults(encoded.failure)}`))
+    ? Result.succeed({ value: encoded.success, json: JSON.stringify(encoded.success) })
+    : Result.fail(new Error(`The handler of ${tool.name} returned what its output refuses: ${faults(encoded.failure)}`))
 }
 
 const faults = (issues: ReadonlyArray<{ readonly path: string; readonly message: string }>) =>
@@ -43,18 +49,19 @@ const faults = (issues: ReadonlyArray<{ readonly path: string; readonly message:
 
 /** Makes the record of a write that is done now. It never fails: whatever the handler returned, the write is done. */
 export const make = (tool: Tool.AnyWrite, value: unknown): Effect.Effect<StoredResult> =>
-  Effect.flatMap(Clock.currentTimeMillis, (doneAt) =>
-    Effect.matchCauseEffect(encode(tool, value), {
-      onSuccess: (answer) =>
-        Effect.succeed({ text: `{"format":1,"doneAt":${doneAt},"result":${answer.json}}`, doneAt, answer }),
-      onFailure: (cause) =>
-        Effect.as(Effect.logError("A write is done, and its result can't be kept", cause), {
-          text: `{"format":1,"doneAt":${doneAt},"result":null}`,
-          doneAt,
-          answer: undefined
-        })
+  Clock.clockWith((clock): Effect.Effect<StoredResult> => {
+    const doneAt = clock.currentTimeMillisUnsafe()
+    const answer = answerWith(tool, value)
+    if (Result.isSuccess(answer)) {
+      const text = `{"format":1,"doneAt":${doneAt},"result":${answer.success.json}}`
+      return Effect.succeed({ text, doneAt, answer: answer.success })
+    }
+    return Effect.as(Effect.logError("A write is done, and its result can't be kept", Cause.die(answer.failure)), {
+      text: `{"format":1,"doneAt":${doneAt},"result":null}`,
+      doneAt,
+      answer: undefined
     })
-  )
+  })
 
 /** Reads a record by the output that the tool has now. What no longer decodes is said, and never executed again. */
 export const read = (

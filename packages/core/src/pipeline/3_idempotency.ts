@@ -22,20 +22,20 @@ import {
   ValidationError
 } from "../ConnectorError.ts"
 import { differences, type IdempotencyKey } from "../IdempotencyKey.ts"
-import type { Existing, IdempotencyStore, StoreError } from "../IdempotencyStore.ts"
+import { type Existing, type IdempotencyStore, StoreError } from "../IdempotencyStore.ts"
 import * as StoredResult from "../internal/storedResult.ts"
 import type * as Tool from "../Tool.ts"
-import type { Attempts } from "./4_execute.ts"
+import { type Attempts, isUncertain, type Window } from "./4_execute.ts"
 
 /**
- * A write to be done once. `execute` runs the handler behind a gate that each attempt passes first, and counts in
- * `attempts`. `find` looks for what an earlier attempt may have written.
+ * A write to be done once. `execute` runs the handler within a window of time, and counts in `attempts`. `find` looks for
+ * what an earlier attempt may have written.
  */
 export interface Write {
   readonly tool: Tool.AnyWrite
   readonly key: IdempotencyKey
   readonly attempts: Attempts
-  readonly execute: (gate: Effect.Effect<void, TransientError>) => Effect.Effect<unknown, ConnectorError>
+  readonly execute: (window: Window) => Effect.Effect<unknown, ConnectorError>
   readonly find: Effect.Effect<Option.Option<unknown>, ConnectorError> | undefined
 }
 
@@ -51,8 +51,11 @@ export type Refused = ConnectorError | OutcomeUnknown | ResultUnavailable
 const maxWait = 5000
 const firstPoll = 25
 const slowestPoll = 500
-/** How long a connector that shuts down waits for its writes. */
+/** How long a connector that shuts down waits for its writes, and then for what can't be interrupted. */
 const drain = Duration.seconds(10)
+const lastDrain = Duration.seconds(5)
+/** How long a step of the store may take. */
+const storeTimeout = Duration.seconds(10)
 
 interface Run {
   readonly write: Write
@@ -60,19 +63,16 @@ interface Run {
   callers: number
 }
 
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-
 /**
  * A write in the hands of one owner. `work` is the scope that what outlives a call runs in. A task can be interrupted only
- * where it says `restore`: while it waits, and while the author's code runs, never between a step of the store and the
- * next decision.
+ * where it says `interruptible`: while it waits, and while the author's code runs, never between a step of the store and
+ * the next decision.
  */
 interface Task {
   readonly store: IdempotencyStore["Service"]
   readonly work: Scope.Scope
   readonly write: Write
   readonly owner: string
-  readonly restore: Restore
 }
 
 /** The record changed between two steps: look at it anew. */
@@ -82,14 +82,19 @@ const again: unique symbol = Symbol("again")
  * Makes the step over a store. Its scope is the connector's: closing it waits a bounded time for the writes that run.
  */
 export const make = Effect.fnUntraced(function* (
-  store: IdempotencyStore["Service"]
+  given: IdempotencyStore["Service"]
 ): Effect.fn.Return<(write: Write) => Effect.Effect<Done, Refused>, never, Scope.Scope> {
+  const store = bounded(given)
   const runs = new Map<string, Run>()
+  // One random name and a count. A name drawn for each write would take more memory than the rest of its record.
+  const owners = globalThis.crypto.randomUUID()
+  let owned = 0
   const work = yield* Scope.make()
   yield* Effect.addFinalizer((exit) =>
     Effect.suspend(() => Fiber.awaitAll([...runs.values()].map((run) => run.fiber))).pipe(
       Effect.timeoutOption(drain),
-      Effect.andThen(Scope.close(work, exit))
+      Effect.andThen(Effect.forkDetach(Scope.close(work, exit), { startImmediately: true })),
+      Effect.flatMap((closing) => Effect.timeoutOption(Fiber.await(closing), lastDrain))
     )
   )
 
@@ -97,7 +102,7 @@ export const make = Effect.fnUntraced(function* (
     if (runs.get(run.write.key.key) === run) runs.delete(run.write.key.key)
   }
 
-  const attend = (run: Run, restore: Restore) =>
+  const attend = (run: Run, restore: typeof Effect.interruptible) =>
     Effect.onInterrupt(restore(Fiber.join(run.fiber)), () => {
       run.callers--
       if (run.callers > 0 || run.write.attempts.count > 0) return Effect.void
@@ -117,9 +122,10 @@ export const make = Effect.fnUntraced(function* (
         current.callers++
         return Effect.map(attend(current, restore), ({ stored }) => ({ stored, replayed: true }))
       }
-      const owner = globalThis.crypto.randomUUID()
-      const task = Effect.uninterruptibleMask((restore) => perform({ store, work, write, owner, restore }))
-      return Effect.flatMap(Effect.forkIn(task, work, { startImmediately: true }), (fiber) => {
+      const task = perform({ store, work, write, owner: `${owners}:${++owned}` })
+      return Effect.flatMap(Effect.forkIn(task, work, { startImmediately: true, uninterruptible: true }), (fiber) => {
+        const done = fiber.pollUnsafe()
+        if (done !== undefined) return done
         const run: Run = { write, fiber, callers: 1 }
         runs.set(write.key.key, run)
         fiber.addObserver(() => forget(run))
@@ -128,48 +134,49 @@ export const make = Effect.fnUntraced(function* (
     })
 })
 
-const perform = Effect.fnUntraced(function* (task: Task): Effect.fn.Return<Done, Refused> {
-  const { tool } = task.write
-  while (true) {
-    const gate = yield* openGate(tool)
-    const found = yield* claim(task)
-    if (found === undefined) return yield* hold(task, 1, gate)
-    if (found.state === "settled") {
-      return { stored: yield* StoredResult.read(tool, found.result, found.settledAt), replayed: true }
-    }
-    const done = tool.idempotency.recovery === "unknown" ? yield* giveUp(task, found) : yield* takeOver(task, found)
-    if (done !== again) return done
-  }
-})
+const perform = (task: Task): Effect.Effect<Done, Refused> =>
+  Clock.clockWith((clock) => {
+    const window = openWindow(clock, task.write.tool)
+    return Effect.flatMap(claim(task), (found) => (found === undefined ? hold(task, 1, window) : meet(task, found)))
+  })
 
 /** Claims the key: nothing when it is ours, else the record as it stands once no live attempt holds it. */
-const claim = Effect.fnUntraced(function* (task: Task): Effect.fn.Return<Existing | undefined, ConnectorError> {
+const claim = (task: Task, waited = 0, pause = firstPoll): Effect.Effect<Existing | undefined, ConnectorError> => {
   const { store, write, owner } = task
   const { key, guards } = write.key
   // Kept as long as an unknown outcome, which is what it becomes if this process dies.
   const { lease, unknownRetention: retention } = write.tool.idempotency
-  let waited = 0
-  let pause = firstPoll
-  while (true) {
-    const found = yield* Effect.catch(store.claim({ key, owner, guards, lease, retention }), (error) =>
-      // Whether the claim arrived can't be known then. Nothing has run, so it is taken back.
-      Effect.andThen(release(task), unreachable("no")(error))
-    )
-    if (found._tag === "Claimed") return undefined
+  const claimed = Effect.catch(store.claim({ key, owner, guards, lease, retention }), (error) =>
+    // Whether the claim arrived can't be known then. Nothing has run, so it is taken back.
+    Effect.andThen(release(task), unreachable("no")(error))
+  )
+  return Effect.flatMap(claimed, (found) => {
+    if (found._tag === "Claimed") return Effect.undefined
     const conflict = conflictOf(found.guards, write)
-    if (conflict !== undefined) return yield* conflict
-    if (found.state !== "claimed" || found.lapsed) return found
-    if (waited >= maxWait) {
-      return yield* new TransientError({
-        message: "The same write is still running, begun by an earlier call",
-        retryAfter: Duration.seconds(2),
-        applied: "unknown"
-      })
-    }
-    yield* task.restore(Effect.sleep(pause))
-    waited += pause
-    pause = Math.min(pause * 2, slowestPoll)
+    if (conflict !== undefined) return Effect.fail(conflict)
+    if (found.state !== "claimed" || found.lapsed) return Effect.succeed(found)
+    if (waited >= maxWait) return Effect.fail(stillRunning())
+    return Effect.flatMap(Effect.interruptible(Effect.sleep(pause)), () =>
+      claim(task, waited + pause, Math.min(pause * 2, slowestPoll))
+    )
+  })
+}
+
+const stillRunning = () =>
+  new TransientError({
+    message: "The same write, begun by an earlier call, has not ended yet",
+    retryAfter: Duration.seconds(2),
+    applied: "unknown"
+  })
+
+/** Goes on from a record that an earlier attempt has left. */
+const meet = Effect.fnUntraced(function* (task: Task, found: Existing): Effect.fn.Return<Done, Refused> {
+  const { tool } = task.write
+  if (found.state === "settled") {
+    return { stored: yield* StoredResult.read(tool, found.result, found.settledAt), replayed: true }
   }
+  const done = tool.idempotency.recovery === "unknown" ? yield* giveUp(task, found) : yield* takeOver(task, found)
+  return done === again ? yield* perform(task) : done
 })
 
 /** For a tool that can't find out: the record stays unknown until its owner settles late or its retention ends. */
@@ -188,50 +195,72 @@ const takeOver = Effect.fnUntraced(function* (
   found: Existing
 ): Effect.fn.Return<Done | typeof again, Refused> {
   const { store, write, owner } = task
-  const gate = yield* openGate(write.tool)
+  const window = openWindow(yield* Clock.Clock, write.tool)
   const epoch = yield* store
     .takeOver({ key: write.key.key, previousOwner: found.owner, owner, lease: write.tool.idempotency.lease })
     .pipe(Effect.catch(unreachable("unknown")))
   if (Option.isNone(epoch)) return again
-  if (write.find === undefined) return yield* hold(task, epoch.value, gate)
-  const earlier = yield* Effect.onError(task.restore(write.find), () => markUnknown(task))
-  if (Option.isNone(earlier)) return yield* hold(task, epoch.value, gate)
+  if (write.find === undefined) return yield* hold(task, epoch.value, window)
+  const earlier = yield* Effect.onError(Effect.interruptible(write.find), () => markUnknown(task))
+  if (Option.isNone(earlier)) return yield* hold(task, epoch.value, window)
   const stored = yield* StoredResult.make(write.tool, earlier.value)
   return (yield* settle(task, stored)) ? { stored, replayed: true } : again
 })
 
 /** Runs the handler, and ends the hold by what is then known of the write. */
-const hold = (task: Task, epoch: number, gate: Effect.Effect<void, TransientError>): Effect.Effect<Done, Refused> =>
-  Effect.matchCauseEffect(task.restore(task.write.execute(gate)), {
+const hold = (task: Task, epoch: number, window: Window): Effect.Effect<Done, Refused> =>
+  Effect.matchCauseEffect(Effect.interruptible(task.write.execute(window)), {
     onSuccess: (value) =>
       Effect.flatMap(StoredResult.make(task.write.tool, value), (stored) =>
         Effect.flatMap(settle(task, stored), (ours) =>
-          // Another owner has taken over meanwhile, and everybody gets the one result that is kept.
-          ours ? Effect.succeed({ stored, replayed: false }) : perform(task)
+          ours ? Effect.succeed({ stored, replayed: false }) : agree(task, stored)
         )
       ),
-    onFailure: (cause) =>
-      Effect.andThen(
-        // The attempt before a takeover may have written even where this one did not, so its record stays.
-        epoch === 1 && isNotApplied(task.write.attempts, cause) ? release(task) : markUnknown(task),
-        Effect.failCause(verdict(task.write, cause))
-      )
+    onFailure: (cause) => Effect.andThen(conclude(task, epoch, cause), Effect.failCause(verdict(task.write, cause)))
   })
 
-const isNotApplied = (attempts: Attempts, cause: Cause.Cause<ConnectorError>): boolean => {
-  if (attempts.count === 0) return true
-  if (attempts.uncertain || Cause.hasDies(cause) || Cause.hasInterrupts(cause)) return false
-  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
-  // The tool's timeout is an error of no attempt.
-  return error !== undefined && (error._tag !== "TransientError" || error.applied === "no")
+/**
+ * The record is no longer ours. When another owner has settled it, everybody gets the one result that is kept; otherwise
+ * ours is real and is returned. Nothing is executed again.
+ */
+const agree = (task: Task, stored: StoredResult.StoredResult): Effect.Effect<Done> => {
+  const own = { stored, replayed: false }
+  return Effect.flatMap(claim(task), (found): Effect.Effect<Done> => {
+    if (found === undefined) return Effect.as(settle(task, stored), own)
+    if (found.state !== "settled") return Effect.succeed(own)
+    return Effect.map(StoredResult.read(task.write.tool, found.result, found.settledAt), (kept) => ({
+      stored: kept,
+      replayed: true
+    }))
+  }).pipe(Effect.orElseSucceed(() => own))
 }
 
-/** Where the same call again could not find out either, say so now instead of asking for it. */
-const verdict = (write: Write, cause: Cause.Cause<ConnectorError>): Cause.Cause<Refused> => {
-  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
-  const cutOff = error?._tag === "TransientError" && !isNotApplied(write.attempts, cause)
-  return cutOff && write.tool.idempotency.recovery === "unknown" ? Cause.fail(outcomeUnknown(write.tool)) : cause
+/**
+ * Ends a hold whose write failed. The attempt before a takeover may have written even where this one did not, so its
+ * record stays. A tool that looks before it writes again leaves its claim to lapse: until then the upstream may still be
+ * doing what was cut off, and a search would not find it.
+ */
+const conclude = (task: Task, epoch: number, cause: Cause.Cause<ConnectorError>): Effect.Effect<void> => {
+  if (isNotApplied(task.write.attempts, cause)) return epoch === 1 ? release(task) : markUnknown(task)
+  return task.write.tool.idempotency.recovery === "reconcile" ? Effect.void : markUnknown(task)
 }
+
+const isNotApplied = (attempts: Attempts, cause: Cause.Cause<ConnectorError>): boolean =>
+  attempts.count === 0 || !(attempts.uncertain || cause.reasons.some(isUncertain))
+
+/**
+ * What the caller is told. When something may have been written, no single error of the handler is the whole truth; and
+ * where the same call again could not find out either, that is said now.
+ */
+const verdict = ({ tool, attempts }: Write, cause: Cause.Cause<ConnectorError>): Cause.Cause<Refused> => {
+  if (isNotApplied(attempts, cause) || Cause.hasDies(cause)) return cause
+  if (tool.idempotency.recovery === "unknown") return Cause.fail(outcomeUnknown(tool))
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  return error instanceof TransientError && error.applied === "unknown" ? cause : Cause.fail(cutOff(tool))
+}
+
+const cutOff = (tool: Tool.AnyWrite) =>
+  new TransientError({ message: `An attempt at ${tool.name} was cut off`, applied: "unknown" })
 
 /**
  * Settles, and tells whether the record was still ours. When the store is down the write is done all the same, so its
@@ -275,15 +304,15 @@ const unreachable = (applied: "no" | "unknown") => (error: StoreError) =>
   )
 
 /**
- * Opens the gate that each attempt passes. It shuts after four fifths of the lease, by the monotonic clock: a process that
- * stood still until then must not write any more, since another may be about to.
+ * The time in which a hold may execute: four fifths of the lease, by the monotonic clock. A process that stood still until
+ * then must not write any more, since another may be about to; and what is cut off has a fifth to come to rest.
  */
-const openGate = (tool: Tool.AnyWrite): Effect.Effect<Effect.Effect<void, TransientError>> =>
-  Effect.map(Clock.Clock, (clock) => {
-    const shuts =
-      clock.monotonicTimeNanosUnsafe() + BigInt(Math.floor(Duration.toMillis(tool.idempotency.lease) * 800_000))
-    return Effect.suspend(() => (clock.monotonicTimeNanosUnsafe() < shuts ? Effect.void : Effect.fail(stoodStill())))
-  })
+const openWindow = (clock: Clock.Clock, tool: Tool.AnyWrite): Window => {
+  const length = Duration.toMillis(tool.idempotency.lease) * 0.8
+  const opened = clock.monotonicTimeNanosUnsafe()
+  const left = () => length - Number(clock.monotonicTimeNanosUnsafe() - opened) / 1_000_000
+  return { left, gate: Effect.suspend(() => (left() > 0 ? Effect.void : Effect.fail(stoodStill()))) }
+}
 
 const stoodStill = () =>
   new TransientError({
@@ -303,3 +332,29 @@ const conflictOf = (recorded: string, write: Write): ValidationError | undefined
 
 const outcomeUnknown = ({ idempotency: { checkWith } }: Tool.AnyWrite) =>
   new OutcomeUnknown(checkWith === undefined ? {} : { checkWith })
+
+/** A store that does not answer has failed. The memory store always answers at once. */
+const bounded = (store: IdempotencyStore["Service"]): IdempotencyStore["Service"] =>
+  store.scope === "process"
+    ? store
+    : {
+        scope: store.scope,
+        claim: (options) => inTime(store.claim(options)),
+        settle: (options) => inTime(store.settle(options)),
+        release: (options) => inTime(store.release(options)),
+        markUnknown: (options) => inTime(store.markUnknown(options)),
+        takeOver: (options) => inTime(store.takeOver(options))
+      }
+
+const inTime = <A>(step: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
+  Effect.flatMap(Effect.forkDetach(step, { startImmediately: true }), (fiber) =>
+    Effect.timeoutOrElse(Fiber.join(fiber), {
+      duration: storeTimeout,
+      orElse: () => {
+        fiber.interruptUnsafe()
+        return Effect.fail(
+          new StoreError({ reason: `The store did not answer within ${Duration.format(storeTimeout)}` })
+        )
+      }
+    })
+  )

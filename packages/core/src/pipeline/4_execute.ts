@@ -2,13 +2,15 @@
  * Step 4: the handler runs, within the tool's timeout, and again after a transient failure where another attempt can't
  * write twice.
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type { Program } from "../Connector.ts"
-import { type ConnectorError, TransientError } from "../ConnectorError.ts"
+import { ConnectorError, TransientError } from "../ConnectorError.ts"
 import { sha256 } from "../internal/sha256.ts"
 import { Operation } from "../Operation.ts"
 import { Principal, type PrincipalData } from "../Principal.ts"
@@ -37,52 +39,92 @@ export interface Execution {
   readonly progress: ((progress: number, total?: number, message?: string) => Effect.Effect<void>) | undefined
 }
 
+/** How long an execution may go on: `gate` says so before each attempt, `left` in milliseconds. */
+export interface Window {
+  readonly gate: Effect.Effect<void, TransientError>
+  readonly left: () => number
+}
+
 /** Runs the handler. Each attempt passes the gate first, and counts from there on. */
-export const execute = (
-  execution: Execution,
-  gate: Effect.Effect<void, TransientError>
-): Effect.Effect<unknown, ConnectorError> => {
+export const execute = (execution: Execution, window: Window): Effect.Effect<unknown, ConnectorError> => {
   const { tool, program, attempts } = execution
-  const attempt = Effect.flatMap(gate, () => {
+  const attempt = Effect.flatMap(window.gate, () => {
     // The interruption is on its way through the fibers in between.
     if (attempts.abandoned) return Effect.interrupt
     attempts.count++
-    return Effect.tapCause(provided(execution, program.execute(execution.input)), (cause) =>
-      Effect.sync(() => {
-        attempts.uncertain ||= cause.reasons.some(isUncertain)
-      })
+    return Effect.catchCause(provided(execution, program.execute(execution.input)), (cause) => {
+      const known = ofKnownClasses(cause)
+      attempts.uncertain ||= known.reasons.some(isUncertain)
+      return Effect.failCause(known)
+    })
+  })
+  return Effect.suspend(() => {
+    const limit = Math.min(Duration.toMillis(tool.timeout), window.left())
+    return within(
+      tool,
+      limit,
+      Retry.transient(attempt, tool.retry, { safe: isSafeToRepeat(tool), within: limit * 0.8 })
     )
   })
-  return within(tool, Retry.transient(attempt, tool.retry, { safe: isSafeToRepeat(tool), within: withinOf(tool) }))
 }
 
 /** Asks the handler of a tool that reconciles what an earlier attempt may have written. */
 export const find = (execution: Execution): Effect.Effect<Option.Option<unknown>, ConnectorError> | undefined => {
   const { tool, program } = execution
-  if (program.find === undefined) return undefined
-  const search = provided(execution, program.find(execution.input))
-  return within(tool, Retry.transient(search, tool.retry, { safe: true, within: withinOf(tool) }))
+  const { find } = program
+  if (find === undefined) return undefined
+  const search = Effect.catchCause(
+    provided(
+      execution,
+      Effect.suspend(() => find(execution.input))
+    ),
+    (cause) => Effect.failCause(ofKnownClasses(cause))
+  )
+  const limit = Duration.toMillis(tool.timeout)
+  return within(tool, limit, Retry.transient(search, tool.retry, { safe: true, within: limit * 0.8 }))
 }
 
-const isUncertain = (reason: Cause.Reason<ConnectorError>) =>
-  reason._tag !== "Fail" || (reason.error._tag === "TransientError" && reason.error.applied === "unknown")
+/** Whether the write may have happened, as far as this reason tells. */
+export const isUncertain = (reason: Cause.Reason<unknown>): boolean =>
+  reason._tag !== "Fail" || (reason.error instanceof TransientError && reason.error.applied === "unknown")
+
+/** What a cast has let through is no answer to the model, and says nothing of the write: it is a defect. */
+const ofKnownClasses = (cause: Cause.Cause<ConnectorError>): Cause.Cause<ConnectorError> =>
+  cause.reasons.every((reason) => reason._tag !== "Fail" || isConnectorError(reason.error))
+    ? cause
+    : Cause.fromReasons(
+        cause.reasons.map((reason) =>
+          reason._tag === "Fail" && !isConnectorError(reason.error) ? Cause.makeDieReason(reason.error) : reason
+        )
+      )
+
+const isConnectorError = Schema.is(ConnectorError)
 
 const isSafeToRepeat = (tool: Tool.Any) =>
   tool.kind === "read" || tool.idempotency.recovery === "repeatable" || tool.idempotency.recovery === "downstream-key"
 
-/** A wait that would end with the timeout would turn what is known of the last attempt into a timeout. */
-const withinOf = (tool: Tool.Any) => Duration.times(tool.timeout, 0.8)
+/** A timeout needs two fibers and a timer, which a handler that ends at once is spared. */
+const within = <A>(
+  tool: Tool.Any,
+  limit: number,
+  effect: Effect.Effect<A, ConnectorError>
+): Effect.Effect<A, ConnectorError> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkDetach(effect, { startImmediately: true }), (fiber) => {
+      const done = fiber.pollUnsafe()
+      if (done !== undefined) return done
+      const joined = Effect.timeoutOrElse(Fiber.join(fiber), {
+        duration: limit,
+        orElse: () => Effect.fail(timedOut(tool, limit))
+      })
+      return Effect.ensuring(restore(joined), Fiber.interrupt(fiber))
+    })
+  )
 
-const within = <A>(tool: Tool.Any, effect: Effect.Effect<A, ConnectorError>): Effect.Effect<A, ConnectorError> =>
-  Effect.timeoutOrElse(effect, {
-    duration: tool.timeout,
-    orElse: () =>
-      Effect.fail(
-        new TransientError({
-          message: `${tool.name} did not finish within ${Duration.format(tool.timeout)}`,
-          applied: tool.kind === "read" ? "no" : "unknown"
-        })
-      )
+const timedOut = (tool: Tool.Any, limit: number) =>
+  new TransientError({
+    message: `${tool.name} did not finish within ${Duration.format(Duration.millis(limit))}`,
+    applied: tool.kind === "read" ? "no" : "unknown"
   })
 
 /** The caller's context wins over the services that the handlers' layer was built with, so that a span is this call's. */
@@ -92,11 +134,20 @@ const provided = <A>(
 ): Effect.Effect<A, ConnectorError> =>
   Effect.updateContext(effect, (context: Context.Context<never>) =>
     Context.add(
-      Context.add(Context.merge(execution.program.services, context), Principal, execution.principal),
+      Context.add(withMissing(context, execution.program.services), Principal, execution.principal),
       Operation,
       operationOf(execution)
     )
   )
+
+/** As `Context.merge(services, context)` does, which would copy both; the caller lacks next to nothing. */
+const withMissing = (context: Context.Context<never>, services: Context.Context<never>): Context.Context<never> => {
+  let whole = context
+  for (const [key, service] of services.mapUnsafe) {
+    if (!context.mapUnsafe.has(key)) whole = Context.addUnsafe(whole, key, service)
+  }
+  return whole
+}
 
 const operationOf = (execution: Execution): Operation["Service"] => ({
   tool: execution.tool.name,

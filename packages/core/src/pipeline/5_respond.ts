@@ -51,20 +51,31 @@ export const answerWrite = (
   )
 
 /**
- * What the caller is told of a failure. A defect is a correlation id to the caller and a cause to the log; a write that
+ * What the caller is told of a failure. A defect is a correlation id to the caller and a cause to the log; a call that
  * was cut off by the connector's own end is transient.
  */
-export const refusalOf = (cause: Cause.Cause<Refused>, correlationId: string): Effect.Effect<Refusal> => {
-  const error = Cause.findErrorOption(cause)
-  if (Option.isSome(error)) return Effect.succeed(error.value)
+export const refusalOf = (
+  kind: Tool.Any["kind"],
+  cause: Cause.Cause<Refused>,
+  correlationId: string
+): Effect.Effect<Refusal> => {
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  if (error !== undefined && !Cause.hasDies(cause)) {
+    return Effect.succeed(kind === "read" && error._tag === "TransientError" ? ofRead(error) : error)
+  }
   if (Cause.hasInterruptsOnly(cause)) {
-    return Effect.succeed(new TransientError({ message: "The connector is shutting down" }))
+    const applied = kind === "read" ? "no" : "unknown"
+    return Effect.succeed(new TransientError({ message: "The connector is shutting down", applied }))
   }
   return Effect.as(
     Effect.logError("A tool failed unexpectedly", cause).pipe(Effect.annotateLogs({ correlationId })),
     new Internal({ correlationId })
   )
 }
+
+/** Whatever its handler says, a read has written nothing. */
+const ofRead = ({ message, retryAfter }: TransientError) =>
+  new TransientError({ message, applied: "no", ...(retryAfter !== undefined && { retryAfter }) })
 
 /** What the steps have found out of a call by its end. */
 export interface Findings {
@@ -79,14 +90,17 @@ export interface Findings {
   readonly attempts: Attempts
 }
 
-/** Leaves the audit record of a call that has ended. */
+/** Leaves the audit record of a call that has ended. A trail that fails does not take the answer from its caller. */
 export const audit = (findings: Findings, outcome: string, replayed: boolean): Effect.Effect<void> =>
-  Effect.withFiber((fiber) =>
-    fiber.getRef(AuditTrail).record({
+  Effect.withFiber((fiber) => {
+    const record = {
       ...findings,
       attempts: findings.attempts.count,
       outcome,
       replayed,
       duration: fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - findings.time
-    })
-  )
+    }
+    return Effect.catchCause(fiber.getRef(AuditTrail).record(record), (cause) =>
+      Effect.logError("An audit record was not kept", cause, record)
+    )
+  })

@@ -52,14 +52,16 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
     return decision._tag === "MissingScopes" ? decision.scopes : []
   }
 
-  const run = ({ name, arguments: args, principal, progress, ...request }: ToolRequest) =>
-    pipeline.call({
-      tool: name,
-      arguments: args,
-      principal,
+  const run = (request: ToolRequest) => {
+    const { progress } = request
+    return pipeline.call({
+      tool: request.name,
+      arguments: request.arguments,
+      principal: request.principal,
       idempotencyKey: keyOf(request),
       progress: progress && ((...update) => Effect.sync(() => progress(...update)))
     })
+  }
 
   /** A span as OpenTelemetry's conventions for MCP have it. It holds no arguments. */
   const traced = (request: ToolRequest, parent: Tracer.AnySpan | undefined) =>
@@ -96,7 +98,7 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
 })
 
 /** The key of the request itself, before that of the connection; one that is no string is refused as any bad key is. */
-const keyOf = ({ meta, idempotencyKey }: Pick<ToolRequest, "meta" | "idempotencyKey">): string | undefined => {
+const keyOf = ({ meta, idempotencyKey }: ToolRequest): string | undefined => {
   const key = meta?.["ferrule/idempotencyKey"]
   if (key === undefined) return idempotencyKey
   return typeof key === "string" ? key : ""
