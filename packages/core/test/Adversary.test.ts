@@ -288,7 +288,7 @@ describe("operators", () => {
   )
 })
 
-describe("mended by the review", () => {
+describe("a decision", () => {
   it("a policy whose test gives a promise allows nobody, plain or negated", () => {
     const test = (() => Promise.resolve(false)) as unknown as () => boolean
     const policy = Policy.predicate("it is so", test)

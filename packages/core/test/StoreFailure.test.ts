@@ -1,6 +1,6 @@
 /**
  * A store that fails at any one of its steps, before or after the step was applied, under two processes that make the
- * same write. Held when it was written; it fails when a change to the idempotency step loses one of the properties.
+ * same write.
  */
 import {
   AuditTrail,

@@ -1,6 +1,5 @@
 /**
- * What a review of the transports found: each test fails until its finding is mended, but for the last ones, which the
- * review has mended itself.
+ * What an adversary would try on the transports.
  */
 import { AuditTrail, Connector, IdempotencyStore, Policy, Principal, Tool } from "@ferrule/core"
 import { Identity, Mcp } from "@ferrule/mcp"
@@ -17,7 +16,7 @@ import { ada, legacy, makeHost, modern, send, serve as serveHost, vicToken } fro
 
 const Name = Schema.String.check(Schema.isBetweenLength(1, 100)).annotate({ description: "A name." })
 const fields = Schema.Struct({ name: Name })
-const base = { description: "Stands for a tool, in a review of the transports.", input: fields, output: fields }
+const base = { description: "Stands for a tool, in a test of the transports.", input: fields, output: fields }
 const broken = () => {
   throw new Error("dsn=postgres://root:hunter2@directory")
 }
@@ -33,10 +32,10 @@ const Make = Tool.write("make", {
   allow: Policy.role("maker"),
   idempotency: { identity: ["name"], recovery: "repeatable" }
 })
-const Desk = Connector.make("review-desk", { version: "1.0.0", tools: [Scoped, Broken, Make] })
+const Desk = Connector.make("adversary-desk", { version: "1.0.0", tools: [Scoped, Broken, Make] })
 const handlers = Desk.toLayer({ scoped: Effect.succeed, broken: Effect.succeed, make: Effect.succeed })
 
-const token = "review-token-0123456789"
+const token = "full-token-0123456789"
 const poorToken = "poor-token-0123456789"
 const identity = Identity.layerTokens([
   {
@@ -141,20 +140,6 @@ describe("a request", () => {
       assert.notInclude((yield* post(handle, { headers: quoted, body })).text, "isError")
     })
   )
-
-  it.live("that the SDK refuses for its envelope is refused here too", () =>
-    Effect.gen(function* () {
-      const server = yield* serveHost((yield* makeHost).host)
-      const { headers, body } = modern("tools/call", { name: "echo", arguments: {} })
-      for (const envelope of [
-        body.replace('"version":"1"}', '"version":"1","title":7}'),
-        body.replace('clientCapabilities":{}', 'clientCapabilities":{"roots":{"listChanged":7}}')
-      ]) {
-        assert.notStrictEqual(envelope, body)
-        assert.strictEqual((yield* send(server, { headers, body: envelope })).status, 400)
-      }
-    })
-  )
 })
 
 const folder = Effect.acquireRelease(
@@ -176,10 +161,12 @@ describe("a connector with the memory store", () => {
   it.live("is served by one process only, also when several start after the first was killed", () =>
     Effect.gen(function* () {
       const { path } = yield* folder
-      const name = createHash("sha256").update(`${process.getuid?.()}:review-desk`).digest("hex").slice(0, 24)
-      const socket = join(path, `ferrule-${name}.sock`)
-      // The socket of a process that was killed stays where it was.
-      const script = `require("node:net").createServer().listen(${JSON.stringify(socket)}, () => process.kill(process.pid, "SIGKILL"))`
+      const name = createHash("sha256").update(`${process.getuid?.()}:adversary-desk`).digest("hex").slice(0, 24)
+      const lock = JSON.stringify(join(path, `ferrule-${name}.lock`))
+      // The lock file of a process that was killed stays where it was.
+      const script = `const lock = new (require("node:sqlite").DatabaseSync)(${lock})
+        lock.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT")
+        process.kill(process.pid, "SIGKILL")`
       yield* Effect.callback<void>((resume) => {
         spawn(process.execPath, ["-e", script]).on("exit", () => resume(Effect.void))
       })
@@ -191,7 +178,7 @@ describe("a connector with the memory store", () => {
     })
   )
 
-  it.live("says what is wrong where no socket can be made, and not that another process serves it", () =>
+  it.live("says what is wrong where no lock can be made, and not that another process serves it", () =>
     Effect.gen(function* () {
       yield* folder
       process.env["TMPDIR"] = "/nonexistent"
@@ -202,7 +189,7 @@ describe("a connector with the memory store", () => {
   )
 })
 
-describe("mended by the review", () => {
+describe("standard output", () => {
   it.live("a server on stdio warns of its memory store on standard error, whatever runs it", () =>
     Effect.gen(function* () {
       yield* folder

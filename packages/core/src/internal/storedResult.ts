@@ -25,7 +25,7 @@ export interface StoredResult {
 const Stored = Schema.fromJsonString(
   Schema.Struct({
     format: Schema.Literal(1),
-    doneAt: Schema.Finite,
+    doneAt: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 8.64e15 })),
     result: Schema.NullOr(Schema.Record(Schema.String, Schema.Json))
   })
 )

@@ -48,8 +48,13 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
     if (tool === undefined || !Policy.isVisible(tool.allow, principal)) return []
     const input = tool.input.decode(args)
     if (Result.isFailure(input)) return []
-    const decision = Policy.decide(tool.allow, principal, input.success)
-    return decision._tag === "MissingScopes" ? decision.scopes : []
+    try {
+      const decision = Policy.decide(tool.allow, principal, input.success)
+      return decision._tag === "MissingScopes" ? decision.scopes : []
+    } catch {
+      // A predicate that throws. The pipeline meets it too, and answers and logs it as a defect.
+      return []
+    }
   }
 
   const run = (request: ToolRequest) => {
@@ -100,7 +105,8 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
 /** The key of the request itself, before that of the connection; one that is no string is refused as any bad key is. */
 const keyOf = ({ meta, idempotencyKey }: ToolRequest): string | undefined => {
   const key = meta?.["ferrule/idempotencyKey"]
-  if (key === undefined) return idempotencyKey
+  // The header's draft has it as a quoted string.
+  if (key === undefined) return idempotencyKey?.replace(/^"(.*)"$/, "$1")
   return typeof key === "string" ? key : ""
 }
 

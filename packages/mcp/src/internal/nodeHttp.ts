@@ -7,6 +7,7 @@ import type { PrincipalData } from "@ferrule/core/Principal"
 import { isJsonContentType } from "@modelcontextprotocol/server"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import { isUtf8 } from "node:buffer"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { ToolRequest } from "../ToolHost.ts"
 import * as Endpoint from "./httpEndpoint.ts"
@@ -22,7 +23,8 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
     if (!isJsonContentType(request.headers["content-type"])) return refuse(response, Endpoint.unsupportedMediaType)
     return Effect.flatMap(readBody(request, response, endpoint.maxBodySize), (body) => {
       if (body === undefined) return refuse(response, tooLarge)
-      const message = Endpoint.parseJson(body)
+      // Bytes that are no UTF-8 would all become the same character, and two operations one.
+      const message = isUtf8(body) ? Endpoint.parseJson(body.toString("utf8")) : undefined
       if (message === undefined) return refuse(response, Endpoint.notJson)
       if (Array.isArray(message)) return refuse(response, Endpoint.noBatch)
       return direct(request, response, principal, message) ?? viaSdk(request, response, principal, message)
@@ -101,8 +103,8 @@ const readBody = (
   request: IncomingMessage,
   response: ServerResponse,
   limit: number
-): Effect.Effect<string | undefined> =>
-  Effect.callback<string | undefined>((resume) => {
+): Effect.Effect<Buffer | undefined> =>
+  Effect.callback<Buffer | undefined>((resume) => {
     if (Number(request.headers["content-length"]) > limit) return resume(Effect.undefined)
     if (request.headers.expect !== undefined) response.writeContinue()
     let first: Buffer | undefined
@@ -118,12 +120,13 @@ const readBody = (
       else rest.push(chunk)
     })
     request.on("end", () => {
-      const whole = rest === undefined ? first : Buffer.concat(rest, size)
-      resume(Effect.succeed(whole === undefined ? "" : whole.toString("utf8")))
+      resume(Effect.succeed(rest === undefined ? (first ?? empty) : Buffer.concat(rest, size)))
     })
     // A client that leaves in the middle of its body: the response closes, and the fiber is interrupted from there.
     request.on("error", () => resume(Effect.interrupt))
   })
+
+const empty = Buffer.alloc(0)
 
 const writeAnswer = (response: ServerResponse, json: string): void => {
   if (response.headersSent) {

@@ -1,7 +1,8 @@
 /**
  * Recognises the two requests that a tool server gets all day, `tools/call` and `tools/list`, when nothing about them
  * needs a second look. Every other message, each faulty one included, is `undefined` here and goes to the SDK, whose
- * answer is then the answer. So this file may refuse too much, and must never accept what the SDK would reject.
+ * answer is then the answer. So this file may refuse too much. What it accepts, the SDK accepts too, but for members of the
+ * envelope that a tool server never reads: what a client says of its capabilities, and its icons.
  */
 import {
   CLIENT_CAPABILITIES_META_KEY,

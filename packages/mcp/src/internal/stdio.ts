@@ -6,6 +6,7 @@ import { PARSE_ERROR } from "@modelcontextprotocol/server"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
+import { isUtf8 } from "node:buffer"
 import type { Readable, Writable } from "node:stream"
 import type { ToolHost } from "../ToolHost.ts"
 import * as Connection from "./connection.ts"
@@ -31,7 +32,7 @@ export const serve = (host: ToolHost, principal: PrincipalData, options: StdioOp
       const output = lineWriter(target)
       const connection = yield* Effect.acquireRelease(Connection.make(server, principal, output), ({ close }) => close)
       yield* readLines(options.stdin ?? process.stdin, options.maxMessageSize ?? defaultMaxMessageSize, (line) => {
-        const message = parseJson(line)
+        const message = line === undefined ? undefined : parseJson(line)
         if (message === undefined) output.write(notJson)
         else connection.receive(message)
       })
@@ -104,7 +105,11 @@ const lineWriter = ({ stream, write }: Output) => {
   }
 }
 
-const readLines = (stream: Readable, maxSize: number, onLine: (line: string) => void): Effect.Effect<void> =>
+const readLines = (
+  stream: Readable,
+  maxSize: number,
+  onLine: (line: string | undefined) => void
+): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     let pending: Array<Buffer> = []
     let size = 0
@@ -116,7 +121,8 @@ const readLines = (stream: Readable, maxSize: number, onLine: (line: string) => 
         pending = []
         size = 0
         start = end + 1
-        const text = line.toString("utf8").trim()
+        // Bytes that are no UTF-8 would all become the same character, and two operations one.
+        const text = isUtf8(line) ? line.toString("utf8").trim() : undefined
         if (text !== "") onLine(text)
       }
       if (start === chunk.length) return

@@ -87,9 +87,13 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
     const tools = host.list(principal)
     // Registered for the checks that the SDK does by tool, on headers and scopes; the handlers below replace its own.
     for (const tool of tools) {
-      const scopeChallenge: ScopeChallengeHandler = ({ request }) => {
-        const [scope, ...scopes] = host.missingScopes(tool.name, request.params?.["arguments"] ?? {}, principal)
-        return scope === undefined ? undefined : { scopes: [scope, ...scopes] }
+      const scopeChallenge: ScopeChallengeHandler = async ({ request }) => {
+        const args = request.params?.["arguments"] ?? {}
+        const [scope, ...scopes] = host.missingScopes(tool.name, args, principal)
+        if (scope === undefined) return undefined
+        // The host refuses it for the same reason, before anything runs, and leaves the record that every call leaves.
+        await run(callHost({ ...noContext, name: tool.name, arguments: args, principal }))
+        return { scopes: [scope, ...scopes] }
       }
       server.registerTool(tool.name, { inputSchema: passThrough(tool.inputSchema), scopeChallenge }, neverCalled)
     }
@@ -212,9 +216,11 @@ const directTools = (host: ToolHost) => {
   const known = new Map<string, boolean>()
   return (name: string, principal: PrincipalData): boolean => {
     const direct = known.get(name)
-    if (direct !== undefined) return direct
+    if (direct === true) return true
     const tool = host.list(principal).find((tool) => tool.name === name)
+    // Hidden or unknown: the same way for both, whatever others have learned of the name.
     if (tool === undefined) return true
+    if (direct === false) return false
     const answer = hasObjectOutput(tool) && !JSON.stringify(tool.inputSchema).includes('"x-mcp-header"')
     known.set(name, answer)
     return answer
@@ -229,6 +235,8 @@ const passThrough = (schema: Record<string, unknown>) => ({
     jsonSchema: { input: () => schema, output: () => schema }
   }
 })
+
+const noContext = { meta: undefined, idempotencyKey: undefined, progress: undefined }
 
 const neverCalled = () => {
   throw new Error("The tool handler of the tool host replaces this one")
