@@ -24,6 +24,8 @@ export interface Figure extends Subject {
 export interface Pace {
   readonly rounds: number
   readonly milliseconds: number
+  /** Comes before each window and is not measured: a server that stood idle while others ran is not what its users meet. */
+  readonly settle: number
   /** Counted in calls, because a slow server that had only the time of a fast one would still be cold. */
   readonly warmUp: { readonly calls: number; readonly milliseconds: number }
 }
@@ -40,6 +42,7 @@ export const measure = async (mode: Mode, subjects: ReadonlyArray<Subject>, pace
     }
     for (let round = 0; round < pace.rounds; round++) {
       for (const { concurrency, key, load, subject } of turns) {
+        await guarded(load, { concurrency, milliseconds: pace.settle }, mode, subject)
         const window = { concurrency, milliseconds: pace.milliseconds }
         const { calls, seconds } = await guarded(load, window, mode, subject)
         rates.set(key, [...(rates.get(key) ?? []), calls / seconds])

@@ -44,8 +44,8 @@ if (stranger !== undefined) refuse(`no contender is called ${stranger}: ${entrie
 
 const contenders = entries.filter(({ name }) => only.includes(name))
 const pace: Pace = options.quick
-  ? { rounds: 3, milliseconds: 60, warmUp: { calls: 3000, milliseconds: 1000 } }
-  : { rounds: 7, milliseconds: 150, warmUp: { calls: 10_000, milliseconds: 4000 } }
+  ? { rounds: 3, milliseconds: 60, settle: 20, warmUp: { calls: 3000, milliseconds: 1000 } }
+  : { rounds: 5, milliseconds: 250, settle: 100, warmUp: { calls: 40_000, milliseconds: 6000 } }
 
 const print = (text: string): void => {
   if (!options.json) process.stdout.write(text + "\n\n")
