@@ -66,7 +66,10 @@ export const derive = (
     if (explicit === undefined) for (const name of [...identity].sort()) material += field(name)
     else material += part(explicit)
 
-    const names = explicit === undefined ? guarded : [...identity, ...guarded]
+    // An absent field has no tag, so that a tool may gain an optional one without refusing the repeats of older calls.
+    const names = (explicit === undefined ? guarded : [...identity, ...guarded]).filter(
+      (name) => encoded.success[name] !== undefined
+    )
     // What names the operation salts each tag, so equal values in two records can't be seen to be equal.
     const salt = part(material)
     const texts = [material]

@@ -1,7 +1,7 @@
 import { IdempotencyKey, Principal } from "@ferrule/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Book, clerk } from "./fixtures/ledger.ts"
+import { Book, BookFound, clerk } from "./fixtures/ledger.ts"
 
 const derive = (
   input: object,
@@ -51,6 +51,17 @@ describe("IdempotencyKey", () => {
       assert.notStrictEqual(rent.guards, food.guards)
       assert.deepStrictEqual(IdempotencyKey.differences(rent.guards, rent.guards), [])
       assert.deepStrictEqual(IdempotencyKey.differences(rent.guards, food.guards), ["amount"])
+    })
+  )
+
+  it.effect("an optional field that is absent leaves no trace, and one that comes or goes is a difference", () =>
+    Effect.gen(function* () {
+      const book = (input: object) => IdempotencyKey.derive("ledger", BookFound, clerk, input, undefined)
+      const without = yield* book({ account: "rent", amount: 100 })
+      const given = yield* book({ account: "rent", amount: 100, memo: "May" })
+      assert.match(without.guards, /^amount:[A-Za-z0-9_-]{11};$/)
+      assert.deepStrictEqual(IdempotencyKey.differences(without.guards, given.guards), ["memo"])
+      assert.deepStrictEqual(IdempotencyKey.differences(given.guards, without.guards), ["memo"])
     })
   )
 
