@@ -18,8 +18,14 @@ export interface GuardOptions {
 export const make = (options: GuardOptions) => {
   const hosts = [...(options.allowedHosts ?? localhostAllowedHostnames())]
   const origins = [...(options.allowedOrigins ?? localhostAllowedOrigins())]
+  // Most requests name the host that the last one named, and to read it as a URL costs more than to decode a call.
+  let accepted: string | undefined
   return (host: string | null | undefined, origin: string | null | undefined): string | undefined => {
-    if (!validateHostHeader(host, hosts).ok) return "Host is not allowed"
+    if (host !== accepted || host === undefined) {
+      if (!validateHostHeader(host, hosts).ok) return "Host is not allowed"
+      accepted = host ?? undefined
+    }
+    if (origin === undefined || origin === null) return undefined
     return validateOriginHeader(origin, origins).ok ? undefined : "Origin is not allowed"
   }
 }
