@@ -79,7 +79,7 @@ export const CreateTicket = Tool.write("create_ticket", {
   output: Ticket,
   allow: staff,
   idempotency: { identity: ["queue", "subject", "requester"], recovery: "reconcile" },
-  timeout: "1 second",
+  timeout: "750 millis",
   destructive: false,
   openWorld: false
 })
