@@ -49,13 +49,23 @@ const MakeOnce = Tool.write("make_once", {
   title: "Make once",
   idempotency: { identity, recovery: "unknown", checkWith: "look" }
 })
+const MakeLarge = Tool.write("make_large", {
+  ...base,
+  title: "Make something large",
+  output: Schema.Struct({ text: Schema.String.annotate({ description: "A long text." }) }),
+  maxResultSize: 1024,
+  idempotency: { identity, recovery: "unknown", checkWith: "look" }
+})
 const Mine = Tool.read("mine", {
   ...base,
   title: "Mine",
   allow: Policy.predicate("the name is the caller's", ({ id }, { name }: { readonly name: string }) => name === id)
 })
 const Hidden = Tool.read("hidden", { ...base, title: "Hidden", allow: Policy.role("admin") })
-const Workshop = Connector.make("workshop", { version: "1.2.3", tools: [Look, Make, MakeOnce, Mine, Hidden] })
+const Workshop = Connector.make("workshop", {
+  version: "1.2.3",
+  tools: [Look, Make, MakeOnce, MakeLarge, Mine, Hidden]
+})
 
 let made = 0
 const make = ({ name }: { readonly name: string }) =>
@@ -74,7 +84,14 @@ const make = ({ name }: { readonly name: string }) =>
     return { id: ++made }
   })
 
-const handlers = Workshop.toLayer({ look: make, make, make_once: make, mine: make, hidden: make })
+const handlers = Workshop.toLayer({
+  look: make,
+  make,
+  make_once: make,
+  make_large: () => Effect.succeed({ text: "x".repeat(2000) }),
+  mine: make,
+  hidden: make
+})
 const token = "a-token-of-the-workshop"
 
 const serve = Effect.gen(function* () {
@@ -251,6 +268,27 @@ Next: fix these arguments, then call again.
     )
   )
 
+  it.live("a write whose result can't be given is said to be done, each time", () =>
+    withClient(
+      Effect.fnUntraced(function* (client) {
+        for (const _call of [1, 2]) {
+          const { text, error } = yield* read(client, "make_large", { name: "vase" })
+          const { doneAt, ...rest } = error
+          assert.strictEqual(
+            text,
+            `This write is done; its result is larger than may be answered. It was done at ${String(doneAt)}.\nClass: ResultUnavailable\nNext: do not repeat it. Read the state with look.`
+          )
+          assert.deepStrictEqual(rest, {
+            class: "ResultUnavailable",
+            action: "done",
+            reason: "too-large",
+            checkWith: "look"
+          })
+        }
+      })
+    )
+  )
+
   it.live("a defect is a reference, and nothing of it gets out", () =>
     withClient(
       Effect.fnUntraced(function* (client) {
@@ -312,7 +350,7 @@ Next: fix these arguments, then call again.
         const tools = yield* client.list
         assert.deepStrictEqual(
           tools.map(({ name }) => name),
-          ["look", "make", "make_once", "mine"]
+          ["look", "make", "make_once", "make_large", "mine"]
         )
         const hints = (title: string, readOnlyHint: boolean, destructiveHint: boolean) => ({
           title,
