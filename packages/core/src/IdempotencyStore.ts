@@ -33,7 +33,8 @@ export class StoreError extends Schema.TaggedError<StoreError>("@ferrule/core/St
 /**
  * A record as a claim finds it. `owner` is the nonce of the attempt that holds it, `epoch` counts takeovers from 1,
  * `guards` is the fingerprint of the arguments that must match. `lapsed` is true when the record is `claimed` and its
- * lease is over by the store's clock. `result` and `settledAt` (epoch milliseconds) are set when it is `settled`.
+ * lease is over by the store's clock. `result` and `settledAt` are set when it is `settled`. `createdAt` is when the claim
+ * was granted that the record began with. Both times are epoch milliseconds of the store's clock.
  *
  * @category models
  * @since 0.1.0
@@ -45,15 +46,28 @@ export interface Existing {
   readonly epoch: number
   readonly guards: string
   readonly lapsed: boolean
+  readonly createdAt: number
   readonly result: string | undefined
   readonly settledAt: number | undefined
+}
+
+/**
+ * A record that is there and can't be read: damaged, tampered with, or written by a newer version. Whoever finds it
+ * executes nothing. `reason` tells the operator what to do; it holds no part of the record.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Unreadable {
+  readonly _tag: "Unreadable"
+  readonly reason: string
 }
 
 /**
  * @category models
  * @since 0.1.0
  */
-export type Claim = { readonly _tag: "Claimed" } | Existing
+export type Claim = { readonly _tag: "Claimed" } | Existing | Unreadable
 
 /**
  * Keeps records of writes. Each method is one atomic step, made durable (as far as the store promises it) before it
@@ -67,6 +81,13 @@ export class IdempotencyStore extends Context.Service<
   {
     /** Who sees the records: this process alone, or every instance that is given the same store. */
     readonly scope: "process" | "shared"
+
+    /**
+     * Runs an effect in one transaction of the store's database: what the steps and the effect's own statements have done
+     * is there as a whole when it succeeds, and none of it when it fails or the process dies. In it, `claim` does not wait
+     * for a transaction that is still open: it returns its record as `claimed`. Absent where the store can't.
+     */
+    readonly transaction?: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | StoreError, R>
 
     /**
      * Makes a `claimed` record with epoch 1, or returns the one that exists, unchanged. Of any number of simultaneous
@@ -84,7 +105,8 @@ export class IdempotencyStore extends Context.Service<
 
     /**
      * Stores the result and ends the record as `settled`, kept for `retention` from now. True when `owner` holds the
-     * record and it is `claimed` (its lease over or not) or `unknown`; otherwise false, and nothing has changed.
+     * record and it is `claimed` (its lease over or not) or `unknown`. Also true, and nothing changes, when `owner` has
+     * settled it before, so that a step whose answer was lost can be repeated. Otherwise false, and nothing has changed.
      */
     readonly settle: (options: {
       readonly key: string
@@ -108,15 +130,16 @@ export class IdempotencyStore extends Context.Service<
     }) => Effect.Effect<boolean, StoreError>
 
     /**
-     * Hands the record to `owner`, `claimed` with a new lease, and returns the new epoch. Only when `previousOwner` still
-     * holds it, and it is `unknown` or its lease is over; otherwise none. From then on every step of the previous owner
-     * changes nothing.
+     * Hands the record to `owner`, `claimed` with a new lease and kept for `retention` from now at least, and returns the
+     * new epoch. Only when `previousOwner` still holds it, and it is `unknown` or its lease is over; otherwise none. From
+     * then on every step of the previous owner changes nothing.
      */
     readonly takeOver: (options: {
       readonly key: string
       readonly previousOwner: string
       readonly owner: string
       readonly lease: Duration.Duration
+      readonly retention: Duration.Duration
     }) => Effect.Effect<Option.Option<number>, StoreError>
   }
 >()("@ferrule/core/IdempotencyStore") {
@@ -140,6 +163,7 @@ interface MemoryRecord {
   owner: string
   epoch: number
   leaseUntil: number
+  readonly createdAt: number
   result: string | undefined
   settledAt: number | undefined
   expiresAt: number
@@ -220,6 +244,7 @@ function makeMemory(clock: Clock.Clock): IdempotencyStore["Service"] {
           owner,
           epoch: 1,
           leaseUntil,
+          createdAt: now,
           result: undefined,
           settledAt: undefined,
           expiresAt: Math.max(leaseUntil, now + Duration.toMillis(retention)),
@@ -237,7 +262,8 @@ function makeMemory(clock: Clock.Clock): IdempotencyStore["Service"] {
       Effect.sync(() => {
         const now = clock.currentTimeMillisUnsafe()
         const record = find(key, now)
-        if (record === undefined || record.owner !== owner || record.state === "settled") return false
+        if (record === undefined || record.owner !== owner) return false
+        if (record.state === "settled") return true
         record.state = "settled"
         record.result = result
         record.settledAt = now
@@ -264,7 +290,7 @@ function makeMemory(clock: Clock.Clock): IdempotencyStore["Service"] {
         return true
       }),
 
-    takeOver: ({ key, lease, owner, previousOwner }) =>
+    takeOver: ({ key, lease, owner, previousOwner, retention }) =>
       Effect.sync(() => {
         const now = clock.currentTimeMillisUnsafe()
         const record = find(key, now)
@@ -274,7 +300,7 @@ function makeMemory(clock: Clock.Clock): IdempotencyStore["Service"] {
         record.owner = owner
         record.epoch++
         record.leaseUntil = now + Duration.toMillis(lease)
-        expireAt(record, Math.max(record.expiresAt, record.leaseUntil))
+        expireAt(record, Math.max(record.expiresAt, record.leaseUntil, now + Duration.toMillis(retention)))
         return Option.some(record.epoch)
       })
   })
@@ -291,6 +317,7 @@ const existing = (record: MemoryRecord, now: number): Existing => ({
   epoch: record.epoch,
   guards: record.guards,
   lapsed: record.state === "claimed" && record.leaseUntil <= now,
+  createdAt: record.createdAt,
   result: record.result,
   settledAt: record.settledAt
 })

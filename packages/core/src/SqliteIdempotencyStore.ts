@@ -19,7 +19,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { DatabaseSync } from "node:sqlite"
 import * as SqliteFile from "./internal/SqliteFile.ts"
-import { type Claim, type Existing, IdempotencyStore, StoreError } from "./IdempotencyStore.ts"
+import { type Claim, type Existing, IdempotencyStore, StoreError, type Unreadable } from "./IdempotencyStore.ts"
 
 /**
  * - `filename`: the file, made when absent; its folder must exist.
@@ -79,11 +79,11 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
 
     const now = (): number => Math.floor(clock.currentTimeMillisUnsafe())
 
-    const find = (key: string, time: number): Existing | undefined => {
+    const find = (key: string, time: number): Existing | Unreadable | undefined => {
       const row = sql.find.get(key, time)
       if (row === undefined) return undefined
       const decoded = decodeRow(row)
-      if (Result.isFailure(decoded)) throw undecodable(options.filename, key)
+      if (Result.isFailure(decoded)) return unreadable(options.filename, key)
       const { lapsed, result, settledAt, ...record } = decoded.success
       return {
         _tag: "Existing",
@@ -188,16 +188,18 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
           return sql.markUnknown.run(key, time, owner, leaseBy, after(time, retention)).changes === 1
         }),
 
-      takeOver: ({ key, lease, owner, previousOwner }) =>
+      takeOver: ({ key, lease, owner, previousOwner, retention }) =>
         write(() => {
           const time = now()
-          const row = sql.takeOver.get(key, time, previousOwner, owner, after(time, lease))
+          const leaseUntil = after(time, lease)
+          const expiresAt = Math.max(leaseUntil, after(time, retention))
+          const row = sql.takeOver.get(key, time, previousOwner, owner, leaseUntil, expiresAt)
           return row === undefined ? Option.none() : Option.some(decodeEpoch(row).epoch)
         })
     })
   })
 
-const holder = { owner: Schema.String, epoch: Schema.Int, guards: Schema.String }
+const holder = { owner: Schema.String, epoch: Schema.Int, guards: Schema.String, createdAt: Schema.Int }
 const noResult = { result: Schema.Null, settledAt: Schema.Null }
 
 const decodeRow = Schema.decodeUnknownResult(
@@ -217,12 +219,12 @@ const decodeRow = Schema.decodeUnknownResult(
 const decodeEpoch = Schema.decodeUnknownSync(Schema.Struct({ epoch: Schema.Int }))
 
 // Neither the row nor the decoder's words are in the text, since a result may hold secrets.
-const undecodable = (filename: string, key: string): StoreError =>
-  new StoreError({
-    reason:
-      `${filename}: the record with the key ${key} is damaged, and what became of its write cannot be read. ` +
-      "Nothing was executed. Repair the row, or delete it once you know that repeating the write does no harm."
-  })
+const unreadable = (filename: string, key: string): Unreadable => ({
+  _tag: "Unreadable",
+  reason:
+    `${filename}: the record with the key ${key} is damaged, and what became of its write cannot be read. ` +
+    "Nothing was executed. Repair the row, or delete it once you know that repeating the write does no harm."
+})
 
 /** A step of a caller that waits for the next commit. */
 interface Step {
@@ -252,6 +254,7 @@ CREATE TABLE ferrule_idempotency (
   epoch INTEGER NOT NULL,
   guards TEXT NOT NULL,
   lease_until INTEGER,
+  created_at INTEGER NOT NULL,
   result TEXT,
   settled_at INTEGER,
   expires_at INTEGER NOT NULL
@@ -267,24 +270,25 @@ const prepare = (db: DatabaseSync) => ({
 
   /** Takes key, time. */
   find: db.prepare(`
-    SELECT state, owner, epoch, guards, result, settled_at AS settledAt,
+    SELECT state, owner, epoch, guards, created_at AS createdAt, result, settled_at AS settledAt,
       state = 'claimed' AND lease_until <= ?2 AS lapsed
     FROM ferrule_idempotency WHERE key = ?1 AND expires_at > ?2`),
 
   /** Takes key, time, owner, guards, end of the lease, expiry. */
   claim: db.prepare(`
-    INSERT INTO ferrule_idempotency (key, state, owner, epoch, guards, lease_until, expires_at)
-    VALUES (?1, 'claimed', ?3, 1, ?4, ?5, ?6)
+    INSERT INTO ferrule_idempotency (key, state, owner, epoch, guards, lease_until, created_at, expires_at)
+    VALUES (?1, 'claimed', ?3, 1, ?4, ?5, ?2, ?6)
     ON CONFLICT (key) DO UPDATE SET
-      state = 'claimed', owner = ?3, epoch = 1, guards = ?4, lease_until = ?5,
+      state = 'claimed', owner = ?3, epoch = 1, guards = ?4, lease_until = ?5, created_at = ?2,
       result = NULL, settled_at = NULL, expires_at = ?6
     WHERE ferrule_idempotency.expires_at <= ?2`),
 
   /** Takes key, time, owner, result, expiry. */
   settle: db.prepare(`
     UPDATE ferrule_idempotency
-    SET state = 'settled', result = ?4, settled_at = ?2, lease_until = NULL, expires_at = ?5
-    WHERE key = ?1 AND owner = ?3 AND state IN ('claimed', 'unknown') AND expires_at > ?2`),
+    SET state = 'settled', result = coalesce(result, ?4), settled_at = coalesce(settled_at, ?2), lease_until = NULL,
+      expires_at = iif(state = 'settled', expires_at, ?5)
+    WHERE key = ?1 AND owner = ?3 AND state IN ('claimed', 'unknown', 'settled') AND expires_at > ?2`),
 
   /** Takes key, time, owner. */
   release: db.prepare(`
@@ -297,10 +301,10 @@ const prepare = (db: DatabaseSync) => ({
     SET state = 'unknown', lease_until = NULL, expires_at = ?5
     WHERE key = ?1 AND owner = ?3 AND state = 'claimed' AND lease_until <= ?4 AND expires_at > ?2`),
 
-  /** Takes key, time, previous owner, owner, end of the lease. */
+  /** Takes key, time, previous owner, owner, end of the lease, expiry. */
   takeOver: db.prepare(`
     UPDATE ferrule_idempotency
-    SET state = 'claimed', owner = ?4, epoch = epoch + 1, lease_until = ?5, expires_at = max(expires_at, ?5)
+    SET state = 'claimed', owner = ?4, epoch = epoch + 1, lease_until = ?5, expires_at = max(expires_at, ?6)
     WHERE key = ?1 AND owner = ?3 AND expires_at > ?2
       AND (state = 'unknown' OR state = 'claimed' AND lease_until <= ?2)
     RETURNING epoch`),

@@ -141,7 +141,11 @@ const perform = (task: Task): Effect.Effect<Done, Refused> =>
   })
 
 /** Claims the key: nothing when it is ours, else the record as it stands once no live attempt holds it. */
-const claim = (task: Task, waited = 0, pause = firstPoll): Effect.Effect<Existing | undefined, ConnectorError> => {
+const claim = (
+  task: Task,
+  waited = 0,
+  pause = firstPoll
+): Effect.Effect<Existing | undefined, ConnectorError | OutcomeUnknown> => {
   const { store, write, owner } = task
   const { key, guards } = write.key
   // Kept as long as an unknown outcome, which is what it becomes if this process dies.
@@ -150,8 +154,12 @@ const claim = (task: Task, waited = 0, pause = firstPoll): Effect.Effect<Existin
     // Whether the claim arrived can't be known then. Nothing has run, so it is taken back.
     Effect.andThen(release(task), unreachable("no")(error))
   )
-  return Effect.flatMap(claimed, (found) => {
+  return Effect.flatMap(claimed, (found): Effect.Effect<Existing | undefined, ConnectorError | OutcomeUnknown> => {
     if (found._tag === "Claimed") return Effect.undefined
+    if (found._tag === "Unreadable") {
+      const refused = Effect.fail(outcomeUnknown(write.tool))
+      return Effect.andThen(Effect.logError("A record of a write can't be read", found.reason), refused)
+    }
     const conflict = conflictOf(found.guards, write)
     if (conflict !== undefined) return Effect.fail(conflict)
     if (found.state !== "claimed" || found.lapsed) return Effect.succeed(found)
@@ -195,9 +203,10 @@ const takeOver = Effect.fnUntraced(function* (
   found: Existing
 ): Effect.fn.Return<Done | typeof again, Refused> {
   const { store, write, owner } = task
+  const { lease, unknownRetention: retention } = write.tool.idempotency
   const window = openWindow(yield* Clock.Clock, write.tool)
   const epoch = yield* store
-    .takeOver({ key: write.key.key, previousOwner: found.owner, owner, lease: write.tool.idempotency.lease })
+    .takeOver({ key: write.key.key, previousOwner: found.owner, owner, lease, retention })
     .pipe(Effect.catch(unreachable("unknown")))
   if (Option.isNone(epoch)) return again
   if (write.find === undefined) return yield* hold(task, epoch.value, window)

@@ -18,7 +18,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
-import { type Existing, IdempotencyStore, type StoreError } from "../IdempotencyStore.ts"
+import { type Claim, type Existing, IdempotencyStore, type StoreError } from "../IdempotencyStore.ts"
 
 /**
  * Says which sentence of the contract a store broke, and how.
@@ -77,15 +77,18 @@ export const cases = (options: Options): ReadonlyArray<Case> => {
 
   const subject = Effect.map(Effect.all([IdempotencyStore, Random.nextInt, Random.nextInt]), ([store, ...random]) => {
     const key = `contract ${random.join(" ")}`
+    const reading = store.claim({ key, owner: "reader", guards: "reader", lease, retention })
     return {
       claim: (owner: string, { guards = "guards", suffix = "", kept = retention } = {}) =>
-        store.claim({ key: key + suffix, owner, guards, lease, retention: kept }),
+        Effect.flatMap(store.claim({ key: key + suffix, owner, guards, lease, retention: kept }), granting),
       settle: (owner: string, result = "result") => store.settle({ key, owner, result, retention }),
       release: (owner: string) => store.release({ key, owner }),
       markUnknown: (owner: string, { lapsed = false } = {}) => store.markUnknown({ key, owner, lapsed, retention }),
-      takeOver: (previousOwner: string, owner: string) => store.takeOver({ key, previousOwner, owner, lease }),
+      takeOver: (previousOwner: string, owner: string) =>
+        store.takeOver({ key, previousOwner, owner, lease, retention: lease }),
       /** The record, as one more caller finds it. */
-      read: Effect.flatMap(store.claim({ key, owner: "reader", guards: "reader", lease, retention }), (found) =>
+      read: Effect.flatMap(reading, seen),
+      record: Effect.flatMap(reading, (found) =>
         found._tag === "Existing" ? Effect.succeed(found) : violation("a claim", "the record that exists", found)
       )
     }
@@ -167,10 +170,37 @@ export const cases = (options: Options): ReadonlyArray<Case> => {
       yield* steps.claim("a")
       yield* steps.settle("a", "done")
       const record = yield* steps.read
-      yield* refusesEveryStep(steps, "a")
+      yield* refusesEveryStep(steps, "a", { settled: true })
       yield* pastLease
-      yield* refusesEveryStep(steps, "a")
+      yield* refusesEveryStep(steps, "a", { settled: true })
       yield* expect("the record", yield* steps.read, record)
+      yield* expect("settling as another", yield* steps.settle("b", "other"), false)
+    }),
+
+    make("a settle that is repeated by its owner keeps the first result and its retention", function* (steps) {
+      yield* steps.claim("a")
+      yield* steps.settle("a", "first")
+      const record = yield* steps.read
+      yield* options.advance(halfRetention)
+      yield* expect("settling again", yield* steps.settle("a", "second"), true)
+      yield* expect("the record", yield* steps.read, record)
+      yield* options.advance(Duration.times(retention, 0.75))
+      yield* expect("a claim past the first retention", yield* steps.claim("b"), granted)
+    }),
+
+    make("a record tells when its first claim was granted, whatever came after", function* (steps) {
+      yield* steps.claim("a")
+      const { createdAt } = yield* steps.record
+      yield* pastLease
+      yield* steps.takeOver("a", "b")
+      yield* expect("the time after a takeover", (yield* steps.record).createdAt, createdAt)
+      yield* steps.settle("b")
+      const settled = yield* steps.record
+      yield* expect("the time after a settle", settled.createdAt, createdAt)
+      yield* expect("that it came before the settle", createdAt < (settled.settledAt ?? 0), true)
+      yield* pastRetention
+      yield* steps.claim("c")
+      yield* expect("that a new record has a later one", (yield* steps.record).createdAt > createdAt, true)
     }),
 
     make("a step by anyone but the owner changes nothing", function* (steps) {
@@ -357,9 +387,21 @@ export const cases = (options: Options): ReadonlyArray<Case> => {
   ]
 }
 
-const granted = { _tag: "Claimed" }
+const granted = { _tag: "Claimed" } as const
 
-const claimedBy = (owner: string): Existing => ({
+/** What the cases compare: all of a record but when it began, which is the store's own. */
+type Seen = Omit<Existing, "createdAt">
+
+const seen = (found: Claim): Effect.Effect<Seen, ContractViolation> => {
+  if (found._tag !== "Existing") return violation("a claim", "the record that exists", found)
+  const { createdAt, ...record } = found
+  return Number.isFinite(createdAt) ? Effect.succeed(record) : violation("when it was claimed", "a number", createdAt)
+}
+
+const granting = (found: Claim): Effect.Effect<Seen | typeof granted, ContractViolation> =>
+  found._tag === "Claimed" ? Effect.succeed(found) : seen(found)
+
+const claimedBy = (owner: string): Seen => ({
   _tag: "Existing",
   state: "claimed",
   owner,
@@ -370,9 +412,9 @@ const claimedBy = (owner: string): Existing => ({
   settledAt: undefined
 })
 
-const unknownOf = (owner: string): Existing => ({ ...claimedBy(owner), state: "unknown" })
+const unknownOf = (owner: string): Seen => ({ ...claimedBy(owner), state: "unknown" })
 
-const settledBy = (owner: string, result: string, settledAt: number | undefined): Existing => ({
+const settledBy = (owner: string, result: string, settledAt: number | undefined): Seen => ({
   ...claimedBy(owner),
   state: "settled",
   result,
@@ -391,14 +433,14 @@ const texts = [
 ]
 
 interface Steps {
-  readonly settle: (owner: string) => Effect.Effect<boolean, StoreError>
+  readonly settle: (owner: string, result?: string) => Effect.Effect<boolean, StoreError>
   readonly release: (owner: string) => Effect.Effect<boolean, StoreError>
   readonly markUnknown: (owner: string, options?: { readonly lapsed?: boolean }) => Effect.Effect<boolean, StoreError>
   readonly takeOver: (previousOwner: string, owner: string) => Effect.Effect<Option.Option<number>, StoreError>
 }
 
-const refusesEveryStep = Effect.fnUntraced(function* (steps: Steps, owner: string) {
-  yield* expect(`settling as ${owner}`, yield* steps.settle(owner), false)
+const refusesEveryStep = Effect.fnUntraced(function* (steps: Steps, owner: string, { settled = false } = {}) {
+  yield* expect(`settling as ${owner}`, yield* steps.settle(owner, "again"), settled)
   yield* expect(`releasing as ${owner}`, yield* steps.release(owner), false)
   yield* expect(`marking as ${owner}`, yield* steps.markUnknown(owner), false)
   yield* expect(`marking as ${owner} after the lease`, yield* steps.markUnknown(owner, { lapsed: true }), false)
