@@ -3,7 +3,7 @@ import { Deferred, Effect } from "effect"
 import * as Serve from "../src/internal/serve.ts"
 import * as Endpoint from "../src/internal/httpEndpoint.ts"
 import * as WebHttp from "../src/internal/webHttp.ts"
-import { ada, adaToken, legacy, makeHost, modern, tokens, vicToken } from "./testHost.ts"
+import { ada, adaToken, legacy, makeHost, modern, send, serve, tokens, vicToken } from "./testHost.ts"
 
 const url = "http://localhost:8000/mcp"
 
@@ -42,6 +42,49 @@ describe("the fetch handler", () => {
       assert.strictEqual(yield* status(webRequest({ ...listing, body: "x".repeat(1001) })), 413)
       assert.strictEqual(yield* status(webRequest({ ...listing, body: "[]" })), 400)
       assert.strictEqual(yield* status(webRequest({ ...listing, body: "{" })), 400)
+    }).pipe(Effect.provide(tokens))
+  )
+
+  it.effect("refuses bytes that are no UTF-8 as the Node endpoint does, in one piece or in several", () =>
+    Effect.gen(function* () {
+      const { host } = yield* makeHost
+      const handler = yield* Serve.fetchHandler(Effect.succeed(host), { maxBodySize: 1000 })
+      const node = yield* serve(host, { maxBodySize: 1000 })
+      const { headers, body } = modern("tools/call", { name: "echo", arguments: { text: "é" } })
+      const bytes = Buffer.from(body)
+      const cut = bytes.indexOf("é") + 1
+      const post = (...pieces: ReadonlyArray<Buffer>) => {
+        const stream = new ReadableStream({
+          start: (controller) => {
+            for (const piece of pieces) controller.enqueue(new Uint8Array(piece))
+            controller.close()
+          }
+        })
+        const all = { ...headers, host: "localhost:8000" }
+        // `duplex` is not in the web's types yet.
+        const init = { method: "POST", headers: all, body: stream, duplex: "half" } as RequestInit
+        return Effect.promise(async () => {
+          const answer = await handler(new Request(url, init))
+          return { status: answer.status, text: await answer.text() }
+        })
+      }
+      const whole = yield* post(bytes.subarray(0, cut), bytes.subarray(cut))
+      assert.strictEqual(whole.status, 200)
+      assert.include(whole.text, "é")
+      const broken = Buffer.from(body.replace("é", "?"))
+      broken[broken.indexOf("?")] = 0xff
+      const marked = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytes])
+      for (const [wrong, at] of [[broken, 10] as const, [bytes.subarray(0, cut), cut] as const, [marked, 3] as const]) {
+        const onNode = yield* send(node, { headers, body: wrong })
+        assert.strictEqual(onNode.status, 400)
+        assert.strictEqual(onNode.json.error.message, "The body is not JSON in UTF-8")
+        assert.deepStrictEqual(yield* post(wrong), { status: 400, text: onNode.text })
+        assert.deepStrictEqual(yield* post(wrong.subarray(0, at), wrong.subarray(at)), {
+          status: 400,
+          text: onNode.text
+        })
+      }
+      assert.strictEqual((yield* post(bytes, Buffer.alloc(1000, 32))).status, 413)
     }).pipe(Effect.provide(tokens))
   )
 

@@ -15,6 +15,7 @@ import {
 import { serveStdio } from "@modelcontextprotocol/server/stdio"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import { pack } from "./anyArguments.ts"
 import { plainRequest } from "./plainRequest.ts"
 import { progressParams, type ToolServer } from "./toolServer.ts"
 
@@ -77,7 +78,7 @@ export const make = (server: ToolServer, principal: PrincipalData, wire: Wire): 
               }
       })
       if (answer === undefined) return false
-      const written = Effect.flatMap(answer, (json) => {
+      const written = Effect.flatMap(answer, ({ json }) => {
         const write = Effect.sync(() => wire.write(json))
         // Clients look at a result at once and at a notification a moment later, so a report that comes in the same chunk
         // as the result would be lost on them.
@@ -98,7 +99,7 @@ export const make = (server: ToolServer, principal: PrincipalData, wire: Wire): 
     }
 
     const forward = (value: unknown): void => {
-      const message = parseMessage(value)
+      const message = parseMessage(pack(value))
       if (message === undefined) {
         wire.write(JSON.stringify(invalidMessage(value)))
         return

@@ -17,6 +17,7 @@ import {
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import { isUtf8 } from "node:buffer"
 import { Credentials, Identity, type Unauthenticated } from "../Identity.ts"
 import type { ToolHost } from "../ToolHost.ts"
 import * as Guard from "./guard.ts"
@@ -70,10 +71,15 @@ export const make = (
     }
   })
 
-/** Gives `undefined`, which no JSON text parses to, when the text is not JSON. */
-export const parseJson = (text: string): unknown => {
+/** Says over HTTP what `_meta` says of a replay. A stream of events, whose headers leave first, can't carry it. */
+export const replayedHeader = ["idempotent-replayed", "true"] as const
+
+/** Gives `undefined`, which no JSON text parses to, when the bytes are not JSON in UTF-8. */
+export const parseBody = (bytes: Buffer): unknown => {
+  // Bytes that are no UTF-8 would all become the same character, and two operations one.
+  if (!isUtf8(bytes)) return undefined
   try {
-    return JSON.parse(text)
+    return JSON.parse(bytes.toString("utf8"))
   } catch {
     return undefined
   }
@@ -113,7 +119,7 @@ export const protocolRefusal = (
 
 export const methodNotAllowed = protocolRefusal(405, INVALID_REQUEST, "Method not allowed: use POST", { allow: "POST" })
 export const unsupportedMediaType = protocolRefusal(415, INVALID_REQUEST, "Content-Type must be application/json")
-export const notJson = protocolRefusal(400, PARSE_ERROR, "The body is not JSON")
+export const notJson = protocolRefusal(400, PARSE_ERROR, "The body is not JSON in UTF-8")
 export const noBatch = protocolRefusal(400, INVALID_REQUEST, "JSON-RPC batches are not supported")
 export const failed = protocolRefusal(500, ToolServer.internalError.code, ToolServer.internalError.message)
 

@@ -7,12 +7,12 @@ import type { PrincipalData } from "@ferrule/core/Principal"
 import { isJsonContentType } from "@modelcontextprotocol/server"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { isUtf8 } from "node:buffer"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { ToolRequest } from "../ToolHost.ts"
+import { pack } from "./anyArguments.ts"
 import * as Endpoint from "./httpEndpoint.ts"
 import { plainRequest } from "./plainRequest.ts"
-import { progressParams, withTrace } from "./toolServer.ts"
+import { type Answer, progressParams, withTrace } from "./toolServer.ts"
 
 /** Answers one request completely. It never fails; what goes wrong is answered and logged. */
 export const handler = (endpoint: Endpoint.HttpEndpoint) => {
@@ -23,8 +23,7 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
     if (!isJsonContentType(request.headers["content-type"])) return refuse(response, Endpoint.unsupportedMediaType)
     return Effect.flatMap(readBody(request, response, endpoint.maxBodySize), (body) => {
       if (body === undefined) return refuse(response, tooLarge)
-      // Bytes that are no UTF-8 would all become the same character, and two operations one.
-      const message = isUtf8(body) ? Endpoint.parseJson(body.toString("utf8")) : undefined
+      const message = Endpoint.parseBody(body)
       if (message === undefined) return refuse(response, Endpoint.notJson)
       if (Array.isArray(message)) return refuse(response, Endpoint.noBatch)
       return direct(request, response, principal, message) ?? viaSdk(request, response, principal, message)
@@ -46,7 +45,7 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
     if (plain === undefined) return undefined
     if (plain.method === "tools/list") {
       const list = endpoint.server.answer(plain, { principal, idempotencyKey: undefined, progress: undefined })
-      return list && Effect.map(list, (json) => writeAnswer(response, json))
+      return list && Effect.map(list, (answer) => writeAnswer(response, answer))
     }
     if (endpoint.server.host.missingScopes(plain.name, plain.arguments, principal).length > 0) return undefined
     const call = endpoint.server.answer(
@@ -60,19 +59,19 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
             : progressStream(response, plain.progressToken)
       }
     )
-    return call && Effect.map(call, (json) => writeAnswer(response, json))
+    return call && Effect.map(call, (answer) => writeAnswer(response, answer))
   }
 
   const viaSdk = (
     request: IncomingMessage,
     response: ServerResponse,
     principal: PrincipalData,
-    parsedBody: unknown
+    message: unknown
   ): Effect.Effect<void> =>
     Effect.promise(async (signal) => {
       const answer = await endpoint.sdk.fetch(
         new Request("http://localhost/", { method: "POST", headers: webHeaders(request), signal }),
-        { parsedBody, authInfo: Endpoint.authInfoOf(principal) }
+        { parsedBody: pack(message), authInfo: Endpoint.authInfoOf(principal) }
       )
       await writeWeb(response, answer, signal)
     })
@@ -128,12 +127,14 @@ const readBody = (
 
 const empty = Buffer.alloc(0)
 
-const writeAnswer = (response: ServerResponse, json: string): void => {
+const writeAnswer = (response: ServerResponse, { json, replayed }: Answer): void => {
   if (response.headersSent) {
     response.end(`event: message\ndata: ${json}\n\n`)
     return
   }
-  response.writeHead(200, ["content-type", "application/json", "content-length", String(Buffer.byteLength(json))])
+  const headers = ["content-type", "application/json", "content-length", String(Buffer.byteLength(json))]
+  if (replayed) headers.push(...Endpoint.replayedHeader)
+  response.writeHead(200, headers)
   response.end(json)
 }
 

@@ -46,7 +46,7 @@ const defaultMaxMessageSize = 4 * 1024 * 1024
 const notJson = JSON.stringify({
   jsonrpc: "2.0",
   id: null,
-  error: { code: PARSE_ERROR, message: "The line is not JSON" }
+  error: { code: PARSE_ERROR, message: "The line is not JSON in UTF-8" }
 })
 
 const parseJson = (line: string): unknown => {

@@ -11,6 +11,9 @@ import type { CallToolResult } from "@modelcontextprotocol/server"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 
+/** Where the result of a write says that an earlier call has done it. */
+export const replayedKey = "ferrule/replayed"
+
 /** What the model is told to do about each class. */
 const actions = {
   ValidationError: "fix-arguments",
@@ -36,7 +39,7 @@ export const ofOutcome = (tool: string, outcome: Exclude<Outcome, { readonly _ta
       }
     ],
     structuredContent: answer.value,
-    _meta: { "ferrule/replayed": { doneAt, reference: replay.reference } }
+    _meta: { [replayedKey]: { doneAt, reference: replay.reference } }
   }
 }
 

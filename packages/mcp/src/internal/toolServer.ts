@@ -9,7 +9,9 @@ import { McpServer, ProtocolError, ProtocolErrorCode, SERVER_INFO_META_KEY } fro
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { ToolHost, ToolRequest } from "../ToolHost.ts"
+import { unpack } from "./anyArguments.ts"
 import type { Era, PlainCall, PlainList } from "./plainRequest.ts"
+import { replayedKey } from "./toolResult.ts"
 
 /** What a transport knows of a call beside the message. */
 export interface Caller {
@@ -18,10 +20,16 @@ export interface Caller {
   readonly progress: ToolRequest["progress"]
 }
 
+/** One serialized JSON-RPC message. `replayed` says that it is the result of a write that an earlier call has done. */
+export interface Answer {
+  readonly json: string
+  readonly replayed: boolean
+}
+
 export interface ToolServer {
   readonly host: ToolHost
-  /** Answers with one serialized JSON-RPC message, or is `undefined` when an SDK server has to answer this one. */
-  readonly answer: (request: PlainList | PlainCall, caller: Caller) => Effect.Effect<string> | undefined
+  /** Answers a request, or is `undefined` when an SDK server has to answer this one. */
+  readonly answer: (request: PlainList | PlainCall, caller: Caller) => Effect.Effect<Answer> | undefined
   /** Makes an SDK server for one principal: for one request over HTTP, for one connection elsewhere. */
   readonly sdkServer: (principal: PrincipalData) => McpServer
 }
@@ -66,13 +74,14 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
     const { era, id } = request
     if (request.method === "tools/list") {
       const json = listJson(host.list(caller.principal), era)
-      return json === undefined ? undefined : Effect.succeed(resultMessage(id, json))
+      return json === undefined ? undefined : Effect.succeed(resultMessage(id, json, false))
     }
     const { name, arguments: args, meta } = request
     if (!isDirect(name, caller.principal)) return undefined
     return Effect.map(callHost({ ...caller, name, arguments: args, meta }), (result) => {
       if (result instanceof Fault) return errorMessage(id, result)
-      return resultMessage(id, JSON.stringify(era === "modern" ? complete(result, info) : result))
+      const replayed = result._meta !== undefined && replayedKey in result._meta
+      return resultMessage(id, JSON.stringify(era === "modern" ? complete(result, info) : result), replayed)
     })
   }
 
@@ -88,11 +97,12 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
     // Registered for the checks that the SDK does by tool, on headers and scopes; the handlers below replace its own.
     for (const tool of tools) {
       const scopeChallenge: ScopeChallengeHandler = async ({ request }) => {
-        const args = request.params?.["arguments"] ?? {}
-        const [scope, ...scopes] = host.missingScopes(tool.name, args, principal)
+        const { arguments: args, _meta: meta } = request.params ?? {}
+        const given = unpack(args, meta)
+        const [scope, ...scopes] = host.missingScopes(tool.name, given, principal)
         if (scope === undefined) return undefined
         // The host refuses it for the same reason, before anything runs, and leaves the record that every call leaves.
-        await run(callHost({ ...noContext, name: tool.name, arguments: args, principal }))
+        await run(callHost({ ...noContext, name: tool.name, arguments: given, principal }))
         return { scopes: [scope, ...scopes] }
       }
       server.registerTool(tool.name, { inputSchema: passThrough(tool.inputSchema), scopeChallenge }, neverCalled)
@@ -106,7 +116,7 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
       const token = mcpReq._meta?.progressToken
       const call = callHost({
         name: params.name,
-        arguments: params.arguments ?? {},
+        arguments: unpack(params.arguments, mcpReq._meta),
         principal,
         meta: withTrace({ ...mcpReq.envelope, ...mcpReq._meta }, (name) => headers?.get(name) ?? undefined),
         idempotencyKey: headers?.get("idempotency-key") ?? undefined,
@@ -173,11 +183,15 @@ export const withTrace = (
 
 const protocolError = ({ code, message }: Fault) => new ProtocolError(code, message)
 
-const resultMessage = (id: RequestId, result: string): string =>
-  `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`
+const resultMessage = (id: RequestId, result: string, replayed: boolean): Answer => ({
+  json: `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`,
+  replayed
+})
 
-const errorMessage = (id: RequestId, error: Fault): string =>
-  `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"error":${JSON.stringify(error)}}`
+const errorMessage = (id: RequestId, error: Fault): Answer => ({
+  json: `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"error":${JSON.stringify(error)}}`,
+  replayed: false
+})
 
 const complete = (result: CallToolResult, info: object): object => ({
   ...result,

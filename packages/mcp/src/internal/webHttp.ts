@@ -3,8 +3,9 @@
  * answers and the same direct way as on Node; an event stream for progress is the SDK's.
  */
 import type { PrincipalData } from "@ferrule/core/Principal"
-import { isJsonContentType, readRequestBody } from "@modelcontextprotocol/server"
+import { isJsonContentType } from "@modelcontextprotocol/server"
 import * as Effect from "effect/Effect"
+import { pack } from "./anyArguments.ts"
 import * as Endpoint from "./httpEndpoint.ts"
 import { plainRequest } from "./plainRequest.ts"
 import { withTrace } from "./toolServer.ts"
@@ -15,10 +16,10 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
     if (request.method !== "POST") return refuse(Endpoint.methodNotAllowed)
     if (!isJsonContentType(request.headers.get("content-type"))) return refuse(Endpoint.unsupportedMediaType)
     return Effect.flatMap(
-      Effect.promise(() => readRequestBody(request, endpoint.maxBodySize)),
+      Effect.promise(() => readBody(request, endpoint.maxBodySize)),
       (body) => {
-        if (body.tooLarge) return refuse(Endpoint.tooLarge(endpoint.maxBodySize))
-        const message = Endpoint.parseJson(body.text)
+        if (body === undefined) return refuse(Endpoint.tooLarge(endpoint.maxBodySize))
+        const message = Endpoint.parseBody(body)
         if (message === undefined) return refuse(Endpoint.notJson)
         if (Array.isArray(message)) return refuse(Endpoint.noBatch)
         return direct(request, principal, message) ?? viaSdk(request, principal, message)
@@ -48,17 +49,17 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
         : { ...plain, meta: withTrace(plain.meta, (name) => headers.get(name) ?? undefined) },
       { principal, idempotencyKey: headers.get("idempotency-key") ?? undefined, progress: undefined }
     )
-    return answer && Effect.map(answer, (json) => new Response(json, jsonAnswer))
+    return answer && Effect.map(answer, ({ json, replayed }) => new Response(json, replayed ? jsonReplay : jsonAnswer))
   }
 
-  const viaSdk = (request: Request, principal: PrincipalData, parsedBody: unknown): Effect.Effect<Response> =>
+  const viaSdk = (request: Request, principal: PrincipalData, message: unknown): Effect.Effect<Response> =>
     Effect.promise((interrupted) => {
       const headers = new Headers(request.headers)
       // The credential stops here; the principal that it proved goes on.
       headers.delete("authorization")
       const signal = AbortSignal.any([request.signal, interrupted])
       return endpoint.sdk.fetch(new Request(request.url, { method: "POST", headers, signal }), {
-        parsedBody,
+        parsedBody: pack(message),
         authInfo: Endpoint.authInfoOf(principal)
       })
     })
@@ -78,7 +79,23 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
   }
 }
 
-const jsonAnswer = { status: 200, headers: { "content-type": "application/json" } }
+// `undefined` stands for a body over the limit. One that says so in its length is refused unread.
+const readBody = async ({ headers, body }: Request, limit: number): Promise<Buffer | undefined> => {
+  if (Number(headers.get("content-length")) > limit) return undefined
+  const chunks: Array<Uint8Array> = []
+  let size = 0
+  for await (const chunk of body ?? []) {
+    size += chunk.length
+    if (size > limit) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, size)
+}
+
+const jsonHeaders = { "content-type": "application/json" }
+const jsonAnswer = { status: 200, headers: jsonHeaders }
+const [replayed, yes] = Endpoint.replayedHeader
+const jsonReplay = { status: 200, headers: { ...jsonHeaders, [replayed]: yes } }
 
 const refuse = ({ status, headers, body }: Endpoint.Refusal): Effect.Effect<Response> =>
   Effect.sync(() => new Response(body, { status, headers }))
