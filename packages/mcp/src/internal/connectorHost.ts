@@ -2,6 +2,7 @@
  * A connector as a `ToolHost`: its pipeline between the protocol's request and result.
  */
 import type * as Connector from "@ferrule/core/Connector"
+import { ValidationError } from "@ferrule/core/ConnectorError"
 import * as Pipeline from "@ferrule/core/Pipeline"
 import * as Policy from "@ferrule/core/Policy"
 import type { PrincipalData } from "@ferrule/core/Principal"
@@ -59,13 +60,20 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
 
   const run = (request: ToolRequest) => {
     const { progress } = request
-    return pipeline.call({
+    const inMeta = request.meta?.["ferrule/idempotencyKey"]
+    // The header's draft has it as a quoted string.
+    const inHeader = request.idempotencyKey?.replace(/^"(.*)"$/, "$1")
+    const twoKeys = inMeta !== undefined && inHeader !== undefined && inMeta !== inHeader
+    const key = inMeta ?? inHeader
+    const outcome = pipeline.call({
       tool: request.name,
       arguments: request.arguments,
       principal: request.principal,
-      idempotencyKey: keyOf(request),
+      // What is no key is refused as any bad key is, at the same step and with the same record.
+      idempotencyKey: twoKeys || (key !== undefined && typeof key !== "string") ? "" : key,
       progress: progress && ((...update) => Effect.sync(() => progress(...update)))
     })
+    return twoKeys ? Effect.map(outcome, sayTwoKeys) : outcome
   }
 
   /** A span as OpenTelemetry's conventions for MCP have it. It holds no arguments. */
@@ -102,13 +110,17 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
   }
 })
 
-/** The key of the request itself, before that of the connection; one that is no string is refused as any bad key is. */
-const keyOf = ({ meta, idempotencyKey }: ToolRequest): string | undefined => {
-  const key = meta?.["ferrule/idempotencyKey"]
-  // The header's draft has it as a quoted string.
-  if (key === undefined) return idempotencyKey?.replace(/^"(.*)"$/, "$1")
-  return typeof key === "string" ? key : ""
+/** Two keys stand for two operations, and nobody can know which one the call means. */
+const sayTwoKeys = (outcome: Pipeline.Outcome): Pipeline.Outcome => {
+  if (outcome._tag !== "Refused" || outcome.refusal._tag !== "ValidationError") return outcome
+  return outcome.refusal.issues[0].path === "idempotencyKey" ? { ...outcome, refusal: twoKeysRefusal } : outcome
 }
+
+const twoKeysRefusal = ValidationError.at(
+  "idempotencyKey",
+  'is another in the Idempotency-Key header than in _meta["ferrule/idempotencyKey"]',
+  "one key, in one of the two or the same in both"
+)
 
 const parentOf = ({ meta }: ToolRequest): Tracer.ExternalSpan | undefined => {
   const traceparent = meta?.["traceparent"]
