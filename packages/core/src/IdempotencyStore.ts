@@ -156,6 +156,7 @@ export class IdempotencyStore extends Context.Service<
   )
 }
 
+/** Times are milliseconds since the store was made: small integers, which the engine keeps without a box for each. */
 interface MemoryRecord {
   readonly key: string
   readonly guards: string
@@ -168,47 +169,49 @@ interface MemoryRecord {
   settledAt: number | undefined
   expiresAt: number
   minute: number
-  previous: MemoryRecord | undefined
-  next: MemoryRecord | undefined
+  slot: number
 }
 
 function makeMemory(clock: Clock.Clock): IdempotencyStore["Service"] {
+  const began = clock.currentTimeMillisUnsafe()
+  const time = (): number => clock.currentTimeMillisUnsafe() - began
   const records = new Map<string, MemoryRecord>()
-  // Lists of records by the minute in which they expire, so that old ones are found without a scan.
-  const minutes = new Map<number, MemoryRecord>()
-  let swept = minuteOf(clock.currentTimeMillisUnsafe())
+  // By the minute in which they expire, so that old ones are found without a scan.
+  const minutes = new Map<number, Array<MemoryRecord>>()
+  let swept = 0
 
   const find = (key: string, now: number): MemoryRecord | undefined => {
     const record = records.get(key)
     return record === undefined || record.expiresAt <= now ? undefined : record
   }
 
-  const link = (record: MemoryRecord): void => {
+  const shelve = (record: MemoryRecord): void => {
     // After the clock was set back, a minute may have been swept already; the next sweep takes the record then.
     record.minute = Math.max(minuteOf(record.expiresAt), swept)
-    record.next = minutes.get(record.minute)
-    if (record.next !== undefined) record.next.previous = record
-    minutes.set(record.minute, record)
+    const shelf = minutes.get(record.minute)
+    if (shelf === undefined) minutes.set(record.minute, [record])
+    else record.slot = shelf.push(record) - 1
   }
 
-  const unlink = (record: MemoryRecord): void => {
-    if (record.next !== undefined) record.next.previous = record.previous
-    if (record.previous !== undefined) record.previous.next = record.next
-    else if (record.next !== undefined) minutes.set(record.minute, record.next)
-    else minutes.delete(record.minute)
-    record.previous = undefined
-    record.next = undefined
+  const unshelve = (record: MemoryRecord): void => {
+    const shelf = minutes.get(record.minute)!
+    const last = shelf.pop()!
+    if (shelf.length === 0) minutes.delete(record.minute)
+    if (last === record) return
+    shelf[record.slot] = last
+    last.slot = record.slot
   }
 
   const expireAt = (record: MemoryRecord, expiresAt: number): void => {
     record.expiresAt = expiresAt
     if (minuteOf(expiresAt) === record.minute) return
-    unlink(record)
-    link(record)
+    unshelve(record)
+    record.slot = 0
+    shelve(record)
   }
 
   const remove = (record: MemoryRecord): void => {
-    unlink(record)
+    unshelve(record)
     records.delete(record.key)
   }
 
@@ -217,20 +220,32 @@ function makeMemory(clock: Clock.Clock): IdempotencyStore["Service"] {
     const current = minuteOf(now)
     if (minutes.size === 0) swept = current
     for (let budget = 8, steps = 4096; swept < current && steps > 0; steps--) {
-      for (let record = minutes.get(swept); record !== undefined; record = minutes.get(swept)) {
+      for (let shelf = minutes.get(swept); shelf !== undefined; shelf = minutes.get(swept)) {
         if (budget-- === 0) return
-        remove(record)
+        remove(shelf[shelf.length - 1])
       }
       swept++
     }
   }
+
+  const existing = (record: MemoryRecord, now: number): Existing => ({
+    _tag: "Existing",
+    state: record.state,
+    owner: record.owner,
+    epoch: record.epoch,
+    guards: record.guards,
+    lapsed: record.state === "claimed" && record.leaseUntil <= now,
+    createdAt: began + record.createdAt,
+    result: record.result,
+    settledAt: record.settledAt === undefined ? undefined : began + record.settledAt
+  })
 
   return IdempotencyStore.of({
     scope: "process",
 
     claim: ({ guards, key, lease, owner, retention }) =>
       Effect.sync(() => {
-        const now = clock.currentTimeMillisUnsafe()
+        const now = time()
         const previous = records.get(key)
         if (previous !== undefined) {
           if (previous.expiresAt > now) return existing(previous, now)
@@ -249,18 +264,17 @@ function makeMemory(clock: Clock.Clock): IdempotencyStore["Service"] {
           settledAt: undefined,
           expiresAt: Math.max(leaseUntil, now + Duration.toMillis(retention)),
           minute: 0,
-          previous: undefined,
-          next: undefined
+          slot: 0
         }
         sweep(now)
         records.set(key, record)
-        link(record)
+        shelve(record)
         return claimed
       }),
 
     settle: ({ key, owner, result, retention }) =>
       Effect.sync(() => {
-        const now = clock.currentTimeMillisUnsafe()
+        const now = time()
         const record = find(key, now)
         if (record === undefined || record.owner !== owner) return false
         if (record.state === "settled") return true
@@ -273,7 +287,7 @@ function makeMemory(clock: Clock.Clock): IdempotencyStore["Service"] {
 
     release: ({ key, owner }) =>
       Effect.sync(() => {
-        const record = find(key, clock.currentTimeMillisUnsafe())
+        const record = find(key, time())
         if (record === undefined || record.owner !== owner || record.state !== "claimed") return false
         remove(record)
         return true
@@ -281,7 +295,7 @@ function makeMemory(clock: Clock.Clock): IdempotencyStore["Service"] {
 
     markUnknown: ({ key, lapsed, owner, retention }) =>
       Effect.sync(() => {
-        const now = clock.currentTimeMillisUnsafe()
+        const now = time()
         const record = find(key, now)
         if (record === undefined || record.owner !== owner || record.state !== "claimed") return false
         if (lapsed && record.leaseUntil > now) return false
@@ -292,7 +306,7 @@ function makeMemory(clock: Clock.Clock): IdempotencyStore["Service"] {
 
     takeOver: ({ key, lease, owner, previousOwner, retention }) =>
       Effect.sync(() => {
-        const now = clock.currentTimeMillisUnsafe()
+        const now = time()
         const record = find(key, now)
         if (record === undefined || record.owner !== previousOwner || record.state === "settled") return Option.none()
         if (record.state === "claimed" && record.leaseUntil > now) return Option.none()
@@ -309,15 +323,3 @@ function makeMemory(clock: Clock.Clock): IdempotencyStore["Service"] {
 const claimed: Claim = { _tag: "Claimed" }
 
 const minuteOf = (millis: number): number => Math.floor(millis / 60_000)
-
-const existing = (record: MemoryRecord, now: number): Existing => ({
-  _tag: "Existing",
-  state: record.state,
-  owner: record.owner,
-  epoch: record.epoch,
-  guards: record.guards,
-  lapsed: record.state === "claimed" && record.leaseUntil <= now,
-  createdAt: record.createdAt,
-  result: record.result,
-  settledAt: record.settledAt
-})

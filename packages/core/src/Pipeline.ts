@@ -98,10 +98,11 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, never, a
       return yield* answerWrite(tool, key.reference, done)
     })
 
+    const correlate = correlations()
     const call = (call: Call): Effect.Effect<Outcome> =>
       Effect.uninterruptibleMask((restore) =>
         Clock.clockWith((clock): Effect.Effect<Outcome> => {
-          const findings = begin(connector.name, call.principal, clock.currentTimeMillisUnsafe())
+          const findings = begin(connector.name, call.principal, clock.currentTimeMillisUnsafe(), correlate())
           const tool = tools.get(call.tool)
           findings.tool = tool?.name
           if (tool === undefined || !Policy.isVisible(tool.allow, call.principal)) {
@@ -134,14 +135,21 @@ const refuse = (
   )
 
 /** A read holds nothing that could be taken over. */
-const unlimited: Window = { gate: Effect.void, left: () => Infinity }
+const unlimited: Window = { left: () => Infinity }
 
 const notDeclared = () => Effect.die(new Error("A connector without writes has no idempotency store"))
 
-const begin = (connector: string, principal: PrincipalData, time: number): Findings => ({
+/** One random name and a count, which tells calls apart as well as a name drawn for each of them. */
+const correlations = (): (() => string) => {
+  const name = globalThis.crypto.randomUUID().slice(0, 24)
+  let count = 0
+  return () => name + (++count).toString(16).padStart(12, "0")
+}
+
+const begin = (connector: string, principal: PrincipalData, time: number, correlationId: string): Findings => ({
   time,
   connector,
-  correlationId: globalThis.crypto.randomUUID(),
+  correlationId,
   principal: principal.id,
   tenant: principal.tenant,
   tool: undefined,

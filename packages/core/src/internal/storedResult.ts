@@ -53,7 +53,8 @@ export const make = (tool: Tool.AnyWrite, value: unknown): Effect.Effect<StoredR
     const doneAt = clock.currentTimeMillisUnsafe()
     const answer = answerWith(tool, value)
     if (Result.isSuccess(answer)) {
-      const text = `{"format":1,"doneAt":${doneAt},"result":${answer.success.json}}`
+      // One string, which a store in memory may keep, instead of a tree of its parts.
+      const text = ['{"format":1,"doneAt":', doneAt, ',"result":', answer.success.json, "}"].join("")
       return Effect.succeed({ text, doneAt, answer: answer.success })
     }
     return Effect.as(Effect.logError("A write is done, and its result can't be kept", Cause.die(answer.failure)), {

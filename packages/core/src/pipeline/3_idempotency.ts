@@ -87,7 +87,7 @@ export const make = Effect.fnUntraced(function* (
   const store = bounded(given)
   const runs = new Map<string, Run>()
   // One random name and a count: a name drawn for each write takes half a kilobyte where the store is in memory.
-  const owners = globalThis.crypto.randomUUID()
+  const owners = `${globalThis.crypto.randomUUID()}:`
   let owned = 0
   const work = yield* Scope.make()
   yield* Effect.addFinalizer((exit) =>
@@ -122,7 +122,7 @@ export const make = Effect.fnUntraced(function* (
         current.callers++
         return Effect.map(attend(current, restore), ({ stored }) => ({ stored, replayed: true }))
       }
-      const task = perform({ store, work, write, owner: `${owners}:${++owned}` })
+      const task = perform({ store, work, write, owner: owners + ++owned })
       return Effect.flatMap(Effect.forkIn(task, work, { startImmediately: true, uninterruptible: true }), (fiber) => {
         const done = fiber.pollUnsafe()
         if (done !== undefined) return done
@@ -150,23 +150,23 @@ const claim = (
   const { key, guards } = write.key
   // Kept as long as an unknown outcome, which is what it becomes if this process dies.
   const { lease, unknownRetention: retention } = write.tool.idempotency
-  const claimed = Effect.catch(store.claim({ key, owner, guards, lease, retention }), (error) =>
+  return Effect.matchEffect(store.claim({ key, owner, guards, lease, retention }), {
     // Whether the claim arrived can't be known then. Nothing has run, so it is taken back.
-    Effect.andThen(release(task), unreachable("no")(error))
-  )
-  return Effect.flatMap(claimed, (found): Effect.Effect<Existing | undefined, ConnectorError | OutcomeUnknown> => {
-    if (found._tag === "Claimed") return Effect.undefined
-    if (found._tag === "Unreadable") {
-      const refused = Effect.fail(outcomeUnknown(write.tool))
-      return Effect.andThen(Effect.logError("A record of a write can't be read", found.reason), refused)
+    onFailure: (error) => Effect.andThen(release(task), unreachable("no")(error)),
+    onSuccess: (found): Effect.Effect<Existing | undefined, ConnectorError | OutcomeUnknown> => {
+      if (found._tag === "Claimed") return Effect.undefined
+      if (found._tag === "Unreadable") {
+        const refused = Effect.fail(outcomeUnknown(write.tool))
+        return Effect.andThen(Effect.logError("A record of a write can't be read", found.reason), refused)
+      }
+      const conflict = conflictOf(found.guards, write)
+      if (conflict !== undefined) return Effect.fail(conflict)
+      if (found.state !== "claimed" || found.lapsed) return Effect.succeed(found)
+      if (waited >= maxWait) return Effect.fail(stillRunning())
+      return Effect.flatMap(Effect.interruptible(Effect.sleep(pause)), () =>
+        claim(task, waited + pause, Math.min(pause * 2, slowestPoll))
+      )
     }
-    const conflict = conflictOf(found.guards, write)
-    if (conflict !== undefined) return Effect.fail(conflict)
-    if (found.state !== "claimed" || found.lapsed) return Effect.succeed(found)
-    if (waited >= maxWait) return Effect.fail(stillRunning())
-    return Effect.flatMap(Effect.interruptible(Effect.sleep(pause)), () =>
-      claim(task, waited + pause, Math.min(pause * 2, slowestPoll))
-    )
   })
 }
 
@@ -218,9 +218,9 @@ const takeOver = Effect.fnUntraced(function* (
 
 /** Runs the handler, and ends the hold by what is then known of the write. */
 const hold = (task: Task, epoch: number, window: Window): Effect.Effect<Done, Refused> =>
-  Effect.matchCauseEffect(Effect.interruptible(task.write.execute(window)), {
+  Effect.matchCauseEffect(task.write.execute(window), {
     onSuccess: (value) =>
-      Effect.flatMap(StoredResult.make(task.write.tool, value), (stored) =>
+      Effect.flatMapEager(StoredResult.make(task.write.tool, value), (stored) =>
         Effect.flatMap(settle(task, stored), (ours) =>
           ours ? Effect.succeed({ stored, replayed: false }) : agree(task, stored)
         )
@@ -319,16 +319,8 @@ const unreachable = (applied: "no" | "unknown") => (error: StoreError) =>
 const openWindow = (clock: Clock.Clock, tool: Tool.AnyWrite): Window => {
   const length = Duration.toMillis(tool.idempotency.lease) * 0.8
   const opened = clock.monotonicTimeNanosUnsafe()
-  const left = () => length - Number(clock.monotonicTimeNanosUnsafe() - opened) / 1_000_000
-  return { left, gate: Effect.suspend(() => (left() > 0 ? Effect.void : Effect.fail(stoodStill()))) }
+  return { left: () => length - Number(clock.monotonicTimeNanosUnsafe() - opened) / 1_000_000 }
 }
-
-const stoodStill = () =>
-  new TransientError({
-    message: "The connector stood still for too long to begin this write",
-    retryAfter: Duration.seconds(1),
-    applied: "no"
-  })
 
 const conflictOf = (recorded: string, write: Write): ValidationError | undefined => {
   const [first, ...others] = differences(recorded, write.key.guards).map((path) => ({

@@ -39,16 +39,16 @@ export interface Execution {
   readonly progress: ((progress: number, total?: number, message?: string) => Effect.Effect<void>) | undefined
 }
 
-/** How long an execution may go on: `gate` says so before each attempt, `left` in milliseconds. */
+/** How much longer an execution may go on, in milliseconds; no attempt begins when nothing is left. */
 export interface Window {
-  readonly gate: Effect.Effect<void, TransientError>
   readonly left: () => number
 }
 
-/** Runs the handler. Each attempt passes the gate first, and counts from there on. */
+/** Runs the handler. Each attempt looks at the window first, and counts from there on. */
 export const execute = (execution: Execution, window: Window): Effect.Effect<unknown, ConnectorError> => {
   const { tool, program, attempts } = execution
-  const attempt = Effect.flatMap(window.gate, () => {
+  const attempt = Effect.suspend(() => {
+    if (window.left() <= 0) return Effect.fail(stoodStill())
     // The interruption is on its way through the fibers in between.
     if (attempts.abandoned) return Effect.interrupt
     attempts.count++
@@ -58,15 +58,16 @@ export const execute = (execution: Execution, window: Window): Effect.Effect<unk
       return Effect.failCause(known)
     })
   })
-  return Effect.suspend(() => {
-    const limit = Math.min(Duration.toMillis(tool.timeout), window.left())
-    return within(
-      tool,
-      limit,
-      Retry.transient(attempt, tool.retry, { safe: isSafeToRepeat(tool), within: limit * 0.8 })
-    )
-  })
+  const limit = Math.min(Duration.toMillis(tool.timeout), window.left())
+  return within(tool, limit, Retry.transient(attempt, tool.retry, { safe: isSafeToRepeat(tool), within: limit * 0.8 }))
 }
+
+const stoodStill = () =>
+  new TransientError({
+    message: "The connector stood still for too long to begin this write",
+    retryAfter: Duration.seconds(1),
+    applied: "no"
+  })
 
 /** Asks the handler of a tool that reconciles what an earlier attempt may have written. */
 export const find = (execution: Execution): Effect.Effect<Option.Option<unknown>, ConnectorError> | undefined => {
@@ -103,13 +104,16 @@ const isConnectorError = Schema.is(ConnectorError)
 const isSafeToRepeat = (tool: Tool.Any) =>
   tool.kind === "read" || tool.idempotency.recovery === "repeatable" || tool.idempotency.recovery === "downstream-key"
 
-/** A handler that ends at once is spared the race with a timer, which costs every call a microsecond. */
+/**
+ * A handler that ends at once is spared the race with a timer, which costs every call a microsecond. The wait can be
+ * interrupted wherever it is made, since a write's run is not interruptible as a whole.
+ */
 const within = <A>(
   tool: Tool.Any,
   limit: number,
   effect: Effect.Effect<A, ConnectorError>
 ): Effect.Effect<A, ConnectorError> =>
-  Effect.uninterruptibleMask((restore) =>
+  Effect.uninterruptible(
     Effect.flatMap(Effect.forkDetach(effect, { startImmediately: true }), (fiber) => {
       const done = fiber.pollUnsafe()
       if (done !== undefined) return done
@@ -117,7 +121,7 @@ const within = <A>(
         duration: limit,
         orElse: () => Effect.fail(timedOut(tool, limit))
       })
-      return Effect.ensuring(restore(joined), Fiber.interrupt(fiber))
+      return Effect.ensuring(Effect.interruptible(joined), Fiber.interrupt(fiber))
     })
   )
 
