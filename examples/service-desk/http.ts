@@ -2,12 +2,9 @@
  * Serves the desk over HTTP, for three people who each have a bearer token. `node http.ts` with the environment that
  * README.md lists.
  */
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Principal } from "@ferrule/core"
 import { Identity, Mcp } from "@ferrule/mcp"
-import { Config, Layer } from "effect"
-import { HttpRouter } from "effect/http"
-import { createServer } from "node:http"
+import { Config, Effect, Layer } from "effect"
 import { Backends } from "./backends.ts"
 import { ServiceDeskHandlers } from "./handlers.ts"
 import { run } from "./run.ts"
@@ -28,14 +25,8 @@ const Tokens = Identity.layerTokens([
   }
 ])
 
-const Server = NodeHttpServer.layerConfig(
-  createServer,
-  Config.all({ host: Config.succeed("127.0.0.1"), port: Config.withDefault(Config.Int("DESK_PORT"), 3000) })
+const Server = Layer.unwrap(
+  Effect.map(Config.withDefault(Config.Int("DESK_PORT"), 3000), (port) => Mcp.layerHttpServer(ServiceDesk, { port }))
 )
 
-HttpRouter.serve(Mcp.layerHttp(ServiceDesk, { path: "/mcp" })).pipe(
-  Layer.provide([ServiceDeskHandlers, Tokens, Server]),
-  Layer.provide(Backends),
-  Layer.launch,
-  run
-)
+Server.pipe(Layer.provide([ServiceDeskHandlers, Tokens]), Layer.provide(Backends), Layer.launch, run)

@@ -1,10 +1,11 @@
 /**
  * Serves a connector over MCP, to clients of revision 2026-07-28 and of the 2025 revisions alike.
  *
- * `layerHttp` adds a Streamable HTTP endpoint to Effect's `HttpRouter`; `runStdio` and `layerStdio` speak to the process
- * that started this one; `fetchHandler` serves any other server that works with the web's `Request` and `Response`. All of
- * them need an `Identity`, and none of them lets anybody in without one. A connector with the memory store is served by
- * one process of a machine; a second one fails to start with a `DefinitionError`.
+ * `layerHttpServer` is a Streamable HTTP server, on the loopback interface unless told otherwise; `layerHttp` adds the same
+ * endpoint to Effect's `HttpRouter`, and `fetchHandler` to any other server that works with the web's `Request` and
+ * `Response`. `runStdio` and `layerStdio` speak to the process that started this one. All of them need an `Identity`, and
+ * none of them lets anybody in without one. A connector with the memory store is served by one process of a machine, and
+ * in production (`NODE_ENV`) over HTTP only with `singleInstance`; otherwise it fails to start with a `DefinitionError`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import type * as Connector from "@ferrule/core/Connector"
@@ -12,14 +13,17 @@ import type { DefinitionError } from "@ferrule/core/ConnectorError"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as HttpRouter from "effect/http/HttpRouter"
+import type * as HttpServer from "effect/http/HttpServer"
 import type * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import type { Identity, Unauthenticated } from "./Identity.ts"
 import * as ConnectorHost from "./internal/connectorHost.ts"
+import * as OwnHttpServer from "./internal/httpServer.ts"
 import * as OneProcess from "./internal/oneProcess.ts"
 import * as Serve from "./internal/serve.ts"
 import type * as Stdio from "./internal/stdio.ts"
+import type { ListenError } from "./ListenError.ts"
 import type { ToolHost } from "./ToolHost.ts"
 
 /**
@@ -27,10 +31,24 @@ import type { ToolHost } from "./ToolHost.ts"
  * and are those of the loopback interface unless given: a server that others reach needs its public names here.
  * `maxBodySize` is in bytes, 4 MiB unless given.
  *
+ * `singleInstance` matters to a connector with the memory store in production (`NODE_ENV`), which is refused without it: it
+ * says that no second instance ever runs beside this one, on this machine or another.
+ *
  * @category models
  * @since 0.1.0
  */
-export interface HttpOptions extends Serve.HttpOptions {}
+export interface HttpOptions extends Serve.HttpOptions {
+  readonly singleInstance?: boolean | undefined
+}
+
+/**
+ * What `layerHttpServer` may be told: a `port` (0 lets the system choose), the `host` to listen on (`127.0.0.1` unless
+ * given), the `path` of the endpoint (`/mcp` unless given), and what `layerHttp` may be told.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HttpServerOptions extends OwnHttpServer.HttpServerOptions, Pick<HttpOptions, "singleInstance"> {}
 
 /**
  * What a server on standard input and output may be told: `maxMessageSize`, in bytes, is 4 MiB unless given, and a longer
@@ -40,6 +58,28 @@ export interface HttpOptions extends Serve.HttpOptions {}
  * @since 0.1.0
  */
 export interface StdioOptions extends Stdio.StdioOptions {}
+
+/**
+ * Serves a Streamable HTTP endpoint on a Node server of its own, which the layer gives as `HttpServer`, and logs its URL.
+ *
+ * It listens on `127.0.0.1` unless `host` says otherwise. Any other than a loopback address needs `allowedHosts`, the names
+ * that clients call the server by; without them it fails with a `DefinitionError`, so that nobody puts a server on a
+ * network by accident. An address that nothing can listen on is a `ListenError`, which names it and what to change.
+ *
+ * **Details**
+ *
+ * Node's own limits hold: 60 seconds for the headers of a request, 5 minutes for all of it, 16 KiB of headers. When the
+ * layer's scope closes, no more connections are accepted, and calls in flight have 10 seconds to be answered. It speaks
+ * HTTP/1.1 without TLS, which is a reverse proxy's to add.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerHttpServer = <C extends Connector.Any>(
+  connector: C,
+  options: HttpServerOptions
+): Layer.Layer<HttpServer.HttpServer, DefinitionError | ListenError, Identity | Connector.Requirements<C>> =>
+  OwnHttpServer.layer(connector.name, (path) => layerHttp(connector, { ...options, path }), options)
 
 /**
  * Adds a Streamable HTTP endpoint to the router. It is stateless: any number of instances may stand behind a load
@@ -61,7 +101,7 @@ export const layerHttp = <C extends Connector.Any>(
   connector: C,
   options: HttpOptions
 ): Layer.Layer<never, DefinitionError, HttpRouter.HttpRouter | Identity | Connector.Requirements<C>> =>
-  Serve.layerHttp(hostOf(connector), options)
+  Serve.layerHttp(overHttp(connector, options), options)
 
 /**
  * Serves the process that started this one over its standard input and output, as the principal that the identity gives
@@ -80,7 +120,7 @@ export const runStdio = <C extends Connector.Any>(
   connector: C,
   options: StdioOptions = {}
 ): Effect.Effect<void, DefinitionError | Unauthenticated, Identity | Connector.Requirements<C>> =>
-  Effect.scoped(Serve.runStdio(hostOf(connector), options))
+  Effect.scoped(Serve.runStdio(overStdio(connector), options))
 
 /**
  * Runs a program as `NodeRuntime.runMain` does, with its logs, and what keeps it from starting, on standard error. Use it
@@ -107,7 +147,7 @@ export const layerStdio = <C extends Connector.Any>(
   connector: C,
   options: StdioOptions = {}
 ): Layer.Layer<never, DefinitionError | Unauthenticated, Identity | Connector.Requirements<C>> =>
-  Serve.layerStdio(hostOf(connector), options)
+  Serve.layerStdio(overStdio(connector), options)
 
 /**
  * Makes a handler for servers that work with the web's `Request` and `Response`. An aborted request interrupts its call;
@@ -123,13 +163,19 @@ export const fetchHandler = <C extends Connector.Any>(
   (request: Request) => Promise<Response>,
   DefinitionError,
   Identity | Connector.Requirements<C> | Scope.Scope
-> => Serve.fetchHandler(hostOf(connector), options)
+> => Serve.fetchHandler(overHttp(connector, options), options)
+
+const overStdio = <C extends Connector.Any>(connector: C) => hostOf(connector, { http: false })
+
+const overHttp = <C extends Connector.Any>(connector: C, options: Pick<HttpOptions, "singleInstance">) =>
+  hostOf(connector, { http: true, singleInstance: options.singleInstance })
 
 const hostOf = <C extends Connector.Any>(
-  connector: C
+  connector: C,
+  way: OneProcess.Way
 ): Effect.Effect<ToolHost, DefinitionError, Connector.Requirements<C> | Scope.Scope> =>
   Effect.andThen(
     // On stdio, stdout carries the protocol from the first line on.
-    Effect.provideService(OneProcess.ensure(connector.name), Logger.LogToStderr, true),
+    Effect.provideService(OneProcess.ensure(connector.name, way), Logger.LogToStderr, true),
     ConnectorHost.make(connector)
   )

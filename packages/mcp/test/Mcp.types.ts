@@ -32,6 +32,17 @@ export const complete = launch(serve.pipe(Layer.provide([desk, identity, Idempot
 // A connector that only reads needs no store.
 export const reading = launch(Mcp.layerStdio(Window).pipe(Layer.provide([window, identity])))
 
+// A server of its own needs the same as a route on another's.
+const server = Mcp.layerHttpServer(Desk, { port: 0 })
+export const ownServer = launch(server.pipe(Layer.provide([desk, identity, IdempotencyStore.layerMemory])))
+
+// @ts-expect-error
+launch(server.pipe(Layer.provide([desk, IdempotencyStore.layerMemory])))
+
+// A server of its own has no port until it is told.
+// @ts-expect-error
+Mcp.layerHttpServer(Desk, {})
+
 // Without its handlers.
 // @ts-expect-error
 launch(serve.pipe(Layer.provide([identity, IdempotencyStore.layerMemory])))

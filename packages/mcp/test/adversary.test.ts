@@ -5,12 +5,7 @@ import { AuditTrail, Connector, IdempotencyStore, Policy, Principal, Tool } from
 import { Identity, Mcp } from "@ferrule/mcp"
 import type { ToolHost } from "@ferrule/mcp/ToolHost"
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Effect, Layer, Logger, Redacted, Result, Schema } from "effect"
-import { spawn } from "node:child_process"
-import { createHash } from "node:crypto"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { Console, Effect, Layer, Logger, Redacted, Schema } from "effect"
 import { PassThrough } from "node:stream"
 import { ada, legacy, makeHost, modern, send, serve as serveHost, vicToken } from "./testHost.ts"
 
@@ -142,57 +137,9 @@ describe("a request", () => {
   )
 })
 
-const folder = Effect.acquireRelease(
-  Effect.sync(() => {
-    const before = process.env["TMPDIR"]
-    const path = mkdtempSync(join(tmpdir(), "ferrule-review-"))
-    process.env["TMPDIR"] = path
-    return { path, before }
-  }),
-  ({ path, before }) =>
-    Effect.sync(() => {
-      if (before === undefined) delete process.env["TMPDIR"]
-      else process.env["TMPDIR"] = before
-      rmSync(path, { recursive: true })
-    })
-)
-
-describe("a connector with the memory store", () => {
-  it.live("is served by one process only, also when several start after the first was killed", () =>
-    Effect.gen(function* () {
-      const { path } = yield* folder
-      const name = createHash("sha256").update(`${process.getuid?.()}:adversary-desk`).digest("hex").slice(0, 24)
-      const lock = JSON.stringify(join(path, `ferrule-${name}.lock`))
-      // The lock file of a process that was killed stays where it was.
-      const script = `const lock = new (require("node:sqlite").DatabaseSync)(${lock})
-        lock.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT")
-        process.kill(process.pid, "SIGKILL")`
-      yield* Effect.callback<void>((resume) => {
-        spawn(process.execPath, ["-e", script]).on("exit", () => resume(Effect.void))
-      })
-      const started = yield* Effect.all(
-        Array.from({ length: 4 }, () => Effect.result(open())),
-        { concurrency: "unbounded" }
-      )
-      assert.strictEqual(started.filter(Result.isSuccess).length, 1)
-    })
-  )
-
-  it.live("says what is wrong where no lock can be made, and not that another process serves it", () =>
-    Effect.gen(function* () {
-      yield* folder
-      process.env["TMPDIR"] = "/nonexistent"
-      const started = yield* Effect.result(open())
-      const said = Result.isFailure(started) ? started.failure.message : ""
-      assert.notInclude(said, "another process on this machine serves it")
-    })
-  )
-})
-
 describe("standard output", () => {
   it.live("a server on stdio warns of its memory store on standard error, whatever runs it", () =>
     Effect.gen(function* () {
-      yield* folder
       const out: Array<unknown> = []
       const error: Array<unknown> = []
       const console: Console.Console = Object.assign(Object.create(globalThis.console), {

@@ -5,6 +5,7 @@ it("@ferrule/mcp exports these names", () => {
   assert.deepStrictEqual(Object.keys(McpPackage).sort(), [
     "Credentials",
     "Identity",
+    "ListenError",
     "Mcp",
     "TokenTableError",
     "Unauthenticated"
@@ -12,6 +13,7 @@ it("@ferrule/mcp exports these names", () => {
   assert.deepStrictEqual(Object.keys(McpPackage.Mcp).sort(), [
     "fetchHandler",
     "layerHttp",
+    "layerHttpServer",
     "layerStdio",
     "runMain",
     "runStdio"
