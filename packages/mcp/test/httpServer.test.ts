@@ -6,7 +6,7 @@ import { ListenError, Mcp } from "@ferrule/mcp"
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Scope } from "effect"
-import { HttpServer } from "effect/http"
+import { HttpRouter, HttpServer } from "effect/http"
 import { TestClock } from "effect/testing"
 import { connect, createServer } from "node:net"
 import { networkInterfaces } from "node:os"
@@ -111,6 +111,30 @@ describe("a server of its own", () => {
       assert.strictEqual(yield* status({ host: "desk.example", origin: "https://app.example" }), 200)
       assert.strictEqual(yield* status({ host: "desk.example", origin: "https://evil.example" }), 403)
       assert.strictEqual(yield* status({ host: "desk.example" }, "x".repeat(1001)), 413)
+    })
+  )
+
+  it.live("has no routes but its own, also beside another server of the same program", () =>
+    Effect.gen(function* () {
+      const ports: Array<number> = []
+      const serverAt = (path: `/${string}`) =>
+        HttpServer.HttpServer.pipe(
+          Effect.map(({ address }) => void ports.push(address._tag === "UnixPathAddress" ? 0 : address.port)),
+          Layer.effectDiscard,
+          Layer.provide(Mcp.layerHttpServer(Desk, { port: 0, path }))
+        )
+      const handlers = Desk.toLayer({ look: Effect.succeed, wait: Effect.succeed })
+      yield* Layer.build(
+        Layer.provide(Layer.merge(serverAt("/a"), serverAt("/b")), [HttpRouter.layer, handlers, tokens, quiet])
+      )
+      const found: Array<string> = []
+      for (const port of ports) {
+        for (const path of ["/a", "/b"]) {
+          const { status } = yield* send(new URL(path, `http://127.0.0.1:${port}`), modern("tools/list"))
+          if (status === 200) found.push(path)
+        }
+      }
+      assert.deepStrictEqual(found.sort(), ["/a", "/b"])
     })
   )
 

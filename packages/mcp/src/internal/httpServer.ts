@@ -34,8 +34,8 @@ export const layer = <E, R>(
     Effect.gen(function* () {
       const faults = faultsOf(host, options)
       if (faults.length > 0) return yield* new DefinitionError({ subject: `The HTTP server of ${connector}`, faults })
-      // The route comes first: a request that is there before it would never be answered.
-      const route = yield* Layer.build(Layer.provideMerge(routeAt(path), HttpRouter.layer))
+      // The route comes first, since a request that is there before it would never be answered, and on a router of its own.
+      const route = yield* Layer.build(Layer.provideMerge(routeAt(path), Layer.fresh(HttpRouter.layer)))
       const node = createServer()
       const server = yield* listen(node, host, options.port)
       yield* server.serve(Context.get(route, HttpRouter.HttpRouter).asHttpEffect())
