@@ -6,6 +6,7 @@
  * layer, and, when it has a write, an idempotency store.
  */
 import * as Context from "effect/Context"
+import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
@@ -17,6 +18,17 @@ import type { Principal } from "./Principal.ts"
 import type * as Tool from "./Tool.ts"
 
 /**
+ * What a search is told of the attempts before it: the first of them began at `begunAt`, by the store's clock. What was
+ * written before is not theirs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Earlier {
+  readonly begunAt: DateTime.Utc
+}
+
+/**
  * The program of one tool. A tool that reconciles also says how to `find` what an earlier attempt may have written; a
  * search that can't tell fails with a `TransientError`, and nothing is executed.
  *
@@ -26,7 +38,10 @@ import type * as Tool from "./Tool.ts"
 export type Handler<T extends Tool.Any, R> =
   T extends Tool.Write<string, infer Input, infer Output, "reconcile">
     ? {
-        readonly find: (input: Input["Type"]) => Effect.Effect<Option.Option<Output["Type"]>, ConnectorError, R>
+        readonly find: (
+          input: Input["Type"],
+          earlier: Earlier
+        ) => Effect.Effect<Option.Option<Output["Type"]>, ConnectorError, R>
         readonly execute: (input: Input["Type"]) => Effect.Effect<Output["Type"], ConnectorError, R>
       }
     : T extends
@@ -63,7 +78,9 @@ export interface Handlers<Name extends string> {
  * @since 0.1.0
  */
 export interface Program {
-  readonly find: ((input: unknown) => Effect.Effect<Option.Option<unknown>, ConnectorError>) | undefined
+  readonly find:
+    | ((input: unknown, earlier: Earlier) => Effect.Effect<Option.Option<unknown>, ConnectorError>)
+    | undefined
   readonly execute: (input: unknown) => Effect.Effect<unknown, ConnectorError>
   readonly services: Context.Context<never>
 }

@@ -130,7 +130,7 @@ export class Internal extends Schema.TaggedError<Internal>("@ferrule/core/Intern
 
 /**
  * Says that a write was done, and that its answer can't be given: its record no longer fits the tool's output, or it is
- * larger than the tool may answer. Raised by the pipeline only, and never followed by a second execution. `doneAt` is in
+ * larger than the tool may keep or answer. Raised by the pipeline only, and never followed by a second execution. `doneAt` is in
  * epoch milliseconds.
  *
  * @category errors
@@ -147,7 +147,7 @@ export class ResultUnavailable extends Schema.TaggedError<ResultUnavailable>("@f
   override get message(): string {
     return this.reason === "unreadable"
       ? "This write is done; the result that was kept for it can no longer be read."
-      : "This write is done; its result is larger than may be answered."
+      : "This write is done; its result is larger than may be kept or answered."
   }
 }
 

@@ -15,7 +15,7 @@ import type { PrincipalData } from "./Principal.ts"
 import type * as Tool from "./Tool.ts"
 
 /**
- * `key` names the record. `guards` lists the guarded fields, each with a tag of its value. `reference` is the part of the
+ * `key` names the record. `guards` lists the guarded fields, and the free ones marked as such, each with a tag of its value. `reference` is the part of the
  * key that may be shown and logged.
  *
  * @category models
@@ -45,7 +45,7 @@ export const derive = (
   explicit: string | undefined
 ): Effect.Effect<IdempotencyKey, ValidationError> =>
   Effect.suspend(() => {
-    const { identity, guarded, version } = tool.idempotency
+    const { identity, guarded, free, version } = tool.idempotency
     if (explicit !== undefined && !/^[A-Za-z0-9_.:-]{16,255}$/.test(explicit)) return Effect.fail(badKey())
     const encoded = tool.input.encode(input)
     if (Result.isFailure(encoded)) {
@@ -67,19 +67,23 @@ export const derive = (
     else material += part(explicit)
 
     // An absent field has no tag, so that a tool may gain an optional one without refusing the repeats of older calls.
-    const names = (explicit === undefined ? guarded : [...identity, ...guarded]).filter(
-      (name) => encoded.success[name] !== undefined
-    )
+    const present = (name: string) => encoded.success[name] !== undefined
+    const names = (explicit === undefined ? guarded : [...identity, ...guarded]).filter(present)
+    const ignored = free.filter(present)
     // What names the operation salts each tag, so equal values in two records can't be seen to be equal.
     const salt = part(material)
     const texts = [material]
     for (const name of names) texts.push(salt + field(name))
+    for (const name of ignored) texts.push(salt + field(name))
     const [first, ...others] = issues
     if (first !== undefined) return Effect.fail(new ValidationError({ issues: [first, ...others] }))
     return Effect.map(sha256All(texts), (hashes) => {
       const key = hashes[0]
-      const guards = names.map((name, index) => `${name}:${hashes[index + 1].slice(0, 11)};`).join("")
-      return { key, guards, reference: key.slice(0, 8) }
+      const entry = (name: string, index: number) => `${name}:${hashes[index + 1].slice(0, 11)};`
+      const entries = names.map(entry)
+      // A tilde before the name: may differ, and then it is said.
+      ignored.forEach((name, index) => entries.push(`~${entry(name, names.length + index)}`))
+      return { key, guards: entries.join(""), reference: key.slice(0, 8) }
     })
   })
 
@@ -99,7 +103,21 @@ const part = (text: string): string => `${text.length}:${text}`
  * @category comparing
  * @since 0.1.0
  */
-export const differences = (recorded: string, called: string): ReadonlyArray<string> => {
+export const differences = (recorded: string, called: string): ReadonlyArray<string> =>
+  differing(recorded, called).filter((field) => !field.startsWith("~"))
+
+/**
+ * Names the free fields in which two calls of one key differ.
+ *
+ * @category comparing
+ * @since 0.1.0
+ */
+export const ignoredDifferences = (recorded: string, called: string): ReadonlyArray<string> =>
+  differing(recorded, called)
+    .filter((field) => field.startsWith("~"))
+    .map((field) => field.slice(1))
+
+const differing = (recorded: string, called: string): ReadonlyArray<string> => {
   if (recorded === called) return []
   const before = tags(recorded)
   const now = tags(called)

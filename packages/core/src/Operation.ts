@@ -21,9 +21,15 @@ export class Operation extends Context.Service<
     /** Counts from 1; more than 1 when the pipeline retries. */
     readonly attempt: number
     /**
+     * Counts the holders of the write's record from 1; more than 1 after a takeover. An upstream that keeps the highest one
+     * it has seen can refuse an earlier holder that wakes up late.
+     */
+    readonly epoch: number
+    /**
      * A key to send to an upstream that recognises repeats: 43 characters of base64url. Every attempt at the same write
      * gets the same one, whichever process makes it; another `provider` gets an unrelated one, so no upstream can use what
-     * it was sent against another. For a read it is unique to the call.
+     * it was sent against another. It stays the same past the tool's `retention`, so that an upstream with a longer memory
+     * still recognises the repeat when the store has lost its records. For a read it is unique to the call.
      */
     readonly idempotencyKey: (provider: string) => Effect.Effect<string>
     /** Reports progress to a client that asked for it; `progress` must rise. Does nothing for the others. */

@@ -6,14 +6,23 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Connector from "./Connector.ts"
-import type { Refusal } from "./ConnectorError.ts"
+import { DefinitionError, type Refusal } from "./ConnectorError.ts"
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { IdempotencyStore } from "./IdempotencyStore.ts"
 import { validate } from "./pipeline/1_validate.ts"
 import { authorize } from "./pipeline/2_authorize.ts"
 import * as Idempotency from "./pipeline/3_idempotency.ts"
-import { execute, find, type Window } from "./pipeline/4_execute.ts"
-import { answerRead, answerWrite, audit, type Completed, type Findings, refusalOf } from "./pipeline/5_respond.ts"
+import { execute, find, type Lease } from "./pipeline/4_execute.ts"
+import {
+  answerRead,
+  answerWrite,
+  audit,
+  type Completed,
+  type Findings,
+  refusalOf,
+  type Replay,
+  replayOf
+} from "./pipeline/5_respond.ts"
 import * as Policy from "./Policy.ts"
 import type { PrincipalData } from "./Principal.ts"
 import type * as Tool from "./Tool.ts"
@@ -33,15 +42,27 @@ export interface Call {
 }
 
 /**
- * How a call ended. `NoSuchTool` also stands for a tool that is hidden from the caller.
+ * How a call ended. `NoSuchTool` also stands for a tool that is hidden from the caller. A refusal has a `replay` when it is
+ * what is kept of an earlier call.
  *
  * @category models
  * @since 0.1.0
  */
 export type Outcome =
   | Completed
-  | { readonly _tag: "Refused"; readonly refusal: Refusal; readonly correlationId: string }
+  | {
+      readonly _tag: "Refused"
+      readonly refusal: Refusal
+      readonly correlationId: string
+      readonly replay: Replay | undefined
+    }
   | { readonly _tag: "NoSuchTool" }
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type { Replay } from "./pipeline/5_respond.ts"
 
 /**
  * @category models
@@ -55,20 +76,22 @@ export interface Pipeline {
 /**
  * Builds the pipeline of a connector over its handlers and, when it has a write, over the idempotency store.
  *
+ * Fails when the store can't give what a tool's recovery asks of it: `"transactional"` needs one with transactions.
+ *
  * @category constructors
  * @since 0.1.0
  */
 export function make<C extends Connector.Any>(
   connector: C
-): Effect.Effect<Pipeline, never, Connector.Requirements<C> | Scope.Scope>
+): Effect.Effect<Pipeline, DefinitionError, Connector.Requirements<C> | Scope.Scope>
 // `any`: which services these are depends on the connector, and the signature above says it.
 // oxlint-disable-next-line typescript/no-explicit-any
-export function make(connector: Connector.Any): Effect.Effect<Pipeline, never, any> {
+export function make(connector: Connector.Any): Effect.Effect<Pipeline, DefinitionError, any> {
   return Effect.gen(function* () {
     const programs = yield* connector.handlers
     const tools = new Map<string, Tool.Any>(connector.tools.map((tool: Tool.Any) => [tool.name, tool]))
-    const writes = connector.tools.some((tool: Tool.Any) => tool.kind === "write")
-    const once = writes ? yield* Idempotency.make(yield* IdempotencyStore) : notDeclared
+    const writes: ReadonlyArray<Tool.AnyWrite> = connector.tools.filter((tool: Tool.Any) => tool.kind === "write")
+    const once = writes.length === 0 ? notDeclared : yield* Idempotency.make(yield* storeFor(writes))
 
     const steps = Effect.fnUntraced(function* (call: Call, tool: Tool.Any, findings: Findings) {
       const { principal, progress } = call
@@ -92,10 +115,11 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, never, a
         tool,
         key,
         attempts,
-        execute: (window) => execute(execution, window),
+        execute: (lease) => execute(execution, lease),
         find: find(execution)
       })
-      return yield* answerWrite(tool, key.reference, done)
+      findings.replay = replayOf(tool, key, input, done)
+      return yield* answerWrite(tool, done, findings.replay)
     })
 
     const correlate = correlations()
@@ -107,11 +131,10 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, never, a
           findings.tool = tool?.name
           if (tool === undefined || !Policy.isVisible(tool.allow, call.principal)) {
             findings.decision = tool === undefined ? "unknown-tool" : "hidden"
-            return Effect.as(audit(findings, "NoSuchTool", false), { _tag: "NoSuchTool" })
+            return Effect.as(audit(findings, "NoSuchTool"), { _tag: "NoSuchTool" })
           }
           return Effect.matchCauseEffect(restore(steps(call, tool, findings)), {
-            onSuccess: (completed) =>
-              Effect.as(audit(findings, "Completed", completed.replay !== undefined), completed),
+            onSuccess: (completed) => Effect.as(audit(findings, "Completed"), completed),
             onFailure: (cause) => refuse(tool.kind, findings, cause)
           })
         })
@@ -127,15 +150,30 @@ const refuse = (
   cause: Cause.Cause<Idempotency.Refused>
 ): Effect.Effect<Outcome> =>
   Effect.flatMap(refusalOf(kind, cause, findings.correlationId), (refusal) =>
-    Effect.as(audit(findings, Cause.hasInterruptsOnly(cause) ? "Interrupted" : refusal._tag, false), {
+    Effect.as(audit(findings, Cause.hasInterruptsOnly(cause) ? "Interrupted" : refusal._tag), {
       _tag: "Refused",
       refusal,
-      correlationId: findings.correlationId
+      correlationId: findings.correlationId,
+      replay: findings.replay
     })
   )
 
+/** The store, if it can give what the tools' recoveries ask of it. */
+const storeFor = (writes: ReadonlyArray<Tool.AnyWrite>) =>
+  Effect.flatMap(IdempotencyStore, (store) => {
+    const faults = writes
+      .filter(({ idempotency: { recovery } }) => recovery === "transactional" && store.transaction === undefined)
+      .map(
+        ({ name }) => `${name} is transactional, and its store has no transactions that the handler could take part in`
+      )
+    const advice = "give the connector a SqlIdempotencyStore on the handlers' database, or the tools another recovery"
+    return faults.length === 0
+      ? Effect.succeed(store)
+      : Effect.fail(new DefinitionError({ subject: "The pipeline", faults: [...faults, advice] }))
+  })
+
 /** A read holds nothing that could be taken over. */
-const unlimited: Window = { left: () => Infinity }
+const unlimited: Lease = { left: () => Infinity, epoch: 1 }
 
 const notDeclared = () => Effect.die(new Error("A connector without writes has no idempotency store"))
 
@@ -155,5 +193,6 @@ const begin = (connector: string, principal: PrincipalData, time: number, correl
   tool: undefined,
   decision: "invalid",
   reference: undefined,
+  replay: undefined,
   attempts: { count: 0, uncertain: false, abandoned: false }
 })

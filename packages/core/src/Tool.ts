@@ -6,8 +6,9 @@
  * audited and documented without running anything or holding a secret.
  */
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import { DefinitionError, type TransientError } from "./ConnectorError.ts"
 import type { Policy } from "./Policy.ts"
 import * as Retry from "./Retry.ts"
@@ -19,12 +20,14 @@ import * as ToolSchema from "./ToolSchema.ts"
  * - `"repeatable"`: execute again, since repeating the operation changes nothing (a set, or a delete by id);
  * - `"downstream-key"`: execute again with the same `Operation.idempotencyKey`, which the handler sends to the upstream;
  * - `"reconcile"`: ask the handler's `find` first, and execute only when it finds nothing;
+ * - `"transactional"`: nothing is left to find out, since claim, effect and settle are one transaction of the database that
+ *   the store and the handler share; the handler writes nowhere else (`SqlIdempotencyStore`);
  * - `"unknown"`: answer `OutcomeUnknown`, naming the read tool to check with, until the first attempt settles.
  *
  * @category models
  * @since 0.1.0
  */
-export type Recovery = "repeatable" | "downstream-key" | "reconcile" | "unknown"
+export type Recovery = "repeatable" | "downstream-key" | "reconcile" | "transactional" | "unknown"
 
 /**
  * How a write is recognised and kept.
@@ -35,7 +38,13 @@ export type Recovery = "repeatable" | "downstream-key" | "reconcile" | "unknown"
  *
  * Until then an equal call is a repeat, also when the caller means to do it again: assign to A, then to B, then to A again
  * answers the third call with the first one's result. Put into `identity` what tells two such intentions apart, such as
- * the version of the record that is changed.
+ * the version of the record that is changed; or name an `occurrence`, a field made by `Tool.occurrence`, in which the
+ * caller counts how often it means it.
+ *
+ * What is kept is the result, up to `maxStoredSize` characters of JSON (65,536; 0 keeps none): a later call of a write
+ * with a larger one is told that it is done and that the result is not kept. `migrate` turns a kept result that the output
+ * no longer decodes into one that it does, or into undefined. With `recordFailures` a `ValidationError` or
+ * `AuthorizationError` of the handler is the operation's result too, and is not tried again: a declined payment.
  *
  * @category models
  * @since 0.1.0
@@ -44,8 +53,12 @@ export type Idempotency<Field extends string, R extends Recovery> = {
   readonly identity: ReadonlyArray<Field>
   readonly free?: ReadonlyArray<Field>
   readonly recovery: R
+  readonly occurrence?: Field
   readonly retention?: Duration.Input
   readonly version?: number
+  readonly maxStoredSize?: number
+  readonly migrate?: (result: Schema.Json) => Schema.Json | undefined
+  readonly recordFailures?: boolean
 } & ("unknown" extends R ? { readonly checkWith: string } : { readonly checkWith?: string })
 
 /**
@@ -138,6 +151,8 @@ export interface Write<
     readonly identity: ReadonlyArray<string>
     readonly guarded: ReadonlyArray<string>
     readonly free: ReadonlyArray<string>
+    /** Is one of `identity`. */
+    readonly occurrence: string | undefined
     readonly recovery: R
     readonly retention: Duration.Duration
     /** How long an unknown outcome is kept: a week at least. */
@@ -145,6 +160,9 @@ export interface Write<
     /** Longer than the execution may take, so that it runs out only on a process that died or stood still. */
     readonly lease: Duration.Duration
     readonly version: number
+    readonly maxStoredSize: number
+    readonly migrate: ((result: Schema.Json) => Schema.Json | undefined) | undefined
+    readonly recordFailures: boolean
     readonly checkWith: string | undefined
   }
 }
@@ -205,23 +223,50 @@ export const write = <
   name: Name,
   options: WriteOptions<Input, Output, R>
 ): Write<Name, Input, Output, R> => {
-  const { declared, fields, faults } = declare(name, options)
-  const { recovery, checkWith, version = 1 } = options.idempotency
-  const identity: ReadonlyArray<string> = options.idempotency.identity
+  const { declared, fields, faults, timeout } = declare(name, options)
+  const {
+    recovery,
+    checkWith,
+    migrate,
+    version = 1,
+    maxStoredSize = 65_536,
+    recordFailures = false
+  } = options.idempotency
+  const occurrence: string | undefined = options.idempotency.occurrence
+  const named: ReadonlyArray<string> = options.idempotency.identity
+  const identity = occurrence === undefined || named.includes(occurrence) ? named : [...named, occurrence]
   const free: ReadonlyArray<string> = options.idempotency.free ?? []
   const unknown = [...identity, ...free].filter((field) => !fields.includes(field))
   if (unknown.length > 0) faults.push(`idempotency names fields that the input lacks: ${unknown.join(", ")}`)
-  if (identity.length === 0 && fields.length > 0) {
+  if (named.length === 0 && fields.length > 0) {
     faults.push(
       "idempotency.identity is empty: every call would be the same operation; name the fields that tell two apart"
     )
   }
   const both = identity.filter((field) => free.includes(field))
   if (both.length > 0) faults.push(`idempotency names fields both identity and free: ${both.join(", ")}`)
+  if (occurrence !== undefined && fields.includes(occurrence) && !countsFromOne(options.input, occurrence)) {
+    faults.push(`idempotency.occurrence names ${occurrence}, which is no field made by Tool.occurrence`)
+  }
   if (!Number.isSafeInteger(version) || version < 1) faults.push("idempotency.version must be an integer from 1")
+  if (!Number.isSafeInteger(maxStoredSize) || maxStoredSize < 0) {
+    faults.push("idempotency.maxStoredSize must be an integer from 0")
+  }
+  if (recordFailures && recovery === "transactional") {
+    faults.push(
+      "idempotency.recordFailures can't be had with transactional: a failure undoes the transaction, record and all"
+    )
+  }
   const retention = Duration.fromInputUnsafe(options.idempotency.retention ?? "24 hours")
   if (Duration.toMillis(retention) < 60_000 || !Duration.isFinite(retention)) {
     faults.push("idempotency.retention must be finite and at least a minute: after it, a repeat executes again")
+  }
+  // After a takeover, a tool that reconciles searches and then executes, each within the timeout.
+  const lease = Duration.sum(Duration.times(timeout, recovery === "reconcile" ? 2.5 : 1.25), Duration.seconds(1))
+  if (Duration.isGreaterThan(lease, retention)) {
+    faults.push(
+      `idempotency.retention (${Duration.format(retention)}) is shorter than the lease (${Duration.format(lease)}), which follows from the timeout`
+    )
   }
   if (faults.length > 0) throw new DefinitionError({ subject: `Tool ${name}`, faults })
   const tool = declared()
@@ -233,16 +278,36 @@ export const write = <
       identity,
       guarded: fields.filter((field) => !identity.includes(field) && !free.includes(field)).sort(),
       free,
+      occurrence,
       recovery,
       retention,
       unknownRetention: Duration.max(retention, Duration.weeks(1)),
-      // After a takeover, a tool that reconciles searches and then executes, each within the timeout.
-      lease: Duration.sum(Duration.times(tool.timeout, recovery === "reconcile" ? 2.5 : 1.25), Duration.seconds(1)),
+      lease,
       version,
+      maxStoredSize,
+      migrate,
+      recordFailures,
       checkWith
     }
   })
 }
+
+/**
+ * Makes a field in which the caller counts how often it means the same write: left out or 1 for the first time, 2 to do it
+ * once more on purpose. A repeat with the same count is answered with the first one's result.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const occurrence = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))
+  .annotate({
+    description:
+      "Leave it out. Only to do the very same thing once more on purpose, after it is done, count up: 2 for the second time."
+  })
+  .pipe(Schema.withDecodingDefaultKey(Effect.succeed(1)))
+
+const countsFromOne = (input: StructSchema, field: string): boolean =>
+  "fields" in input && (input.fields as Readonly<Record<string, unknown>>)[field] === occurrence
 
 const declare = <Name extends string, Input extends StructSchema, Output extends StructSchema>(
   name: Name,
@@ -267,6 +332,7 @@ const declare = <Name extends string, Input extends StructSchema, Output extends
   if (output._tag === "Failure") faults.push(...output.failure.map((fault) => `output: ${fault}`))
   return {
     faults,
+    timeout,
     fields: input._tag === "Success" ? input.success.fields : [],
     declared: (): Declared<Name, Input, Output> => {
       if (input._tag === "Failure" || output._tag === "Failure") throw new DefinitionError({ subject: name, faults })

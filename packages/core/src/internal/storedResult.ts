@@ -6,7 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { ResultUnavailable } from "../ConnectorError.ts"
+import { AuthorizationError, ResultUnavailable, ValidationError } from "../ConnectorError.ts"
 import type * as Tool from "../Tool.ts"
 
 /** A result in its wire form: the JSON value, and its one text. */
@@ -15,21 +15,37 @@ export interface Answer {
   readonly json: string
 }
 
-/** `answer` is absent when the handler returned what the tool's output refuses: the write is done all the same. */
+/** An upstream's last word that is kept like a result. */
+export type Failure = ValidationError | AuthorizationError
+
+/**
+ * What `text`, the record, stands for: the answer, the failure, or why there is neither. The write is done all the same.
+ */
 export interface StoredResult {
   readonly text: string
   readonly doneAt: number
-  readonly answer: Answer | undefined
+  readonly kept: Kept
+}
+
+type Kept =
+  | { readonly _tag: "Answer"; readonly answer: Answer }
+  | { readonly _tag: "Failure"; readonly failure: Failure }
+  | { readonly _tag: "Nothing"; readonly reason: ResultUnavailable["reason"] }
+
+const head = {
+  format: Schema.Literal(1),
+  doneAt: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 8.64e15 }))
 }
 
 const Stored = Schema.fromJsonString(
-  Schema.Struct({
-    format: Schema.Literal(1),
-    doneAt: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 8.64e15 })),
-    result: Schema.NullOr(Schema.Record(Schema.String, Schema.Json))
-  })
+  Schema.Union([
+    Schema.Struct({ ...head, result: Schema.Record(Schema.String, Schema.Json) }),
+    Schema.Struct({ ...head, failure: Schema.Union([ValidationError, AuthorizationError]) }),
+    Schema.Struct({ ...head, nothing: Schema.Literals(["unreadable", "too-large"]) })
+  ])
 )
 const decodeStored = Schema.decodeUnknownResult(Stored)
+const encodeFailure = Schema.encodeSync(Schema.fromJsonString(Schema.Union([ValidationError, AuthorizationError])))
 
 /** Encodes what a handler returned. */
 export const encode = (tool: Tool.Any, value: unknown): Effect.Effect<Answer> => {
@@ -47,47 +63,90 @@ const answerWith = (tool: Tool.Any, value: unknown): Result.Result<Answer, Error
 const faults = (issues: ReadonlyArray<{ readonly path: string; readonly message: string }>) =>
   issues.map(({ path, message }) => `${path} ${message}`).join("; ")
 
-/** Makes the record of a write that is done now. It never fails: whatever the handler returned, the write is done. */
+/**
+ * Makes the record of a write that is done now. It never fails: whatever the handler returned, the write is done. This
+ * call gets its answer also where it is larger than is kept for later ones.
+ */
 export const make = (tool: Tool.AnyWrite, value: unknown): Effect.Effect<StoredResult> =>
   Clock.clockWith((clock): Effect.Effect<StoredResult> => {
     const doneAt = clock.currentTimeMillisUnsafe()
     const answer = answerWith(tool, value)
-    if (Result.isSuccess(answer)) {
-      // One string, which a store in memory may keep, instead of a tree of its parts.
-      const text = ['{"format":1,"doneAt":', doneAt, ',"result":', answer.success.json, "}"].join("")
-      return Effect.succeed({ text, doneAt, answer: answer.success })
+    if (Result.isFailure(answer)) {
+      return Effect.as(Effect.logError("A write is done, and its result can't be kept", Cause.die(answer.failure)), {
+        text: record(doneAt, "nothing", '"unreadable"'),
+        doneAt,
+        kept: { _tag: "Nothing", reason: "unreadable" }
+      })
     }
-    return Effect.as(Effect.logError("A write is done, and its result can't be kept", Cause.die(answer.failure)), {
-      text: `{"format":1,"doneAt":${doneAt},"result":null}`,
+    const { json } = answer.success
+    const fits = json.length <= tool.idempotency.maxStoredSize
+    return Effect.succeed({
+      text: fits ? record(doneAt, "result", json) : record(doneAt, "nothing", '"too-large"'),
       doneAt,
-      answer: undefined
+      kept: { _tag: "Answer", answer: answer.success }
     })
   })
 
+/** Makes the record of a write that has ended for good with this failure. */
+export const ofFailure = (failure: Failure): Effect.Effect<StoredResult> =>
+  Clock.clockWith((clock) => {
+    const doneAt = clock.currentTimeMillisUnsafe()
+    const text = record(doneAt, "failure", encodeFailure(failure))
+    return Effect.succeed({ text, doneAt, kept: { _tag: "Failure", failure } })
+  })
+
+// One string, which a store in memory may keep, instead of a tree of its parts.
+const record = (doneAt: number, kind: "result" | "failure" | "nothing", json: string): string =>
+  ['{"format":1,"doneAt":', doneAt, ',"', kind, '":', json, "}"].join("")
+
 /** Reads a record by the output that the tool has now. What no longer decodes is said, and never executed again. */
-export const read = (
-  tool: Tool.AnyWrite,
-  text: string | undefined,
-  settledAt: number | undefined
-): Effect.Effect<StoredResult> => {
+export const read = (tool: Tool.AnyWrite, text: string | undefined, settledAt: number | undefined): StoredResult => {
+  const unreadable = { _tag: "Nothing", reason: "unreadable" } as const
   const stored = decodeStored(text)
-  if (Result.isFailure(stored)) return Effect.succeed({ text: text ?? "", doneAt: settledAt ?? 0, answer: undefined })
-  const { doneAt, result } = stored.success
-  const readable = result !== null && Result.isSuccess(tool.output.decode(result))
-  return Effect.succeed({
+  if (Result.isFailure(stored)) return { text: text ?? "", doneAt: settledAt ?? 0, kept: unreadable }
+  const { doneAt } = stored.success
+  if ("failure" in stored.success) {
+    return { text: text ?? "", doneAt, kept: { _tag: "Failure", failure: stored.success.failure } }
+  }
+  if ("nothing" in stored.success) {
+    return { text: text ?? "", doneAt, kept: { _tag: "Nothing", reason: stored.success.nothing } }
+  }
+  const value = readable(tool, stored.success.result) ?? readable(tool, migrated(tool, stored.success.result))
+  return {
     text: text ?? "",
     doneAt,
-    answer: readable ? { value: result, json: JSON.stringify(result) } : undefined
-  })
+    kept: value === undefined ? unreadable : { _tag: "Answer", answer: { value, json: JSON.stringify(value) } }
+  }
 }
 
-/** The answer of a record, or the honest refusal when there is none to give. */
-export const answerOf = (tool: Tool.AnyWrite, stored: StoredResult): Effect.Effect<Answer, ResultUnavailable> =>
-  stored.answer === undefined
-    ? Effect.fail(unavailable(tool, "unreadable", stored.doneAt))
-    : Effect.succeed(stored.answer)
+const readable = (tool: Tool.AnyWrite, result: unknown): Answer["value"] | undefined =>
+  result !== undefined && Result.isSuccess(tool.output.decode(result)) ? (result as Answer["value"]) : undefined
 
-export const unavailable = (tool: Tool.AnyWrite, reason: "unreadable" | "too-large", doneAt: number) =>
+/** A migration that throws has none. */
+const migrated = (tool: Tool.AnyWrite, result: Schema.Json): unknown => {
+  try {
+    return tool.idempotency.migrate?.(result)
+  } catch {
+    return undefined
+  }
+}
+
+/** The answer of a record, the failure that is one, or the honest refusal when there is none to give. */
+export const answerOf = (
+  tool: Tool.AnyWrite,
+  { doneAt, kept }: StoredResult
+): Effect.Effect<Answer, ResultUnavailable | Failure> => {
+  switch (kept._tag) {
+    case "Answer":
+      return Effect.succeed(kept.answer)
+    case "Failure":
+      return Effect.fail(kept.failure)
+    case "Nothing":
+      return Effect.fail(unavailable(tool, kept.reason, doneAt))
+  }
+}
+
+export const unavailable = (tool: Tool.AnyWrite, reason: ResultUnavailable["reason"], doneAt: number) =>
   new ResultUnavailable({
     reason,
     doneAt,

@@ -4,6 +4,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -39,26 +40,30 @@ export interface Execution {
   readonly progress: ((progress: number, total?: number, message?: string) => Effect.Effect<void>) | undefined
 }
 
-/** How much longer an execution may go on, in milliseconds; no attempt begins when nothing is left. */
-export interface Window {
+/**
+ * What an execution holds: how much longer it may go on, in milliseconds, and no attempt begins when nothing is left; and
+ * which holder of the record it is, from 1.
+ */
+export interface Lease {
   readonly left: () => number
+  readonly epoch: number
 }
 
-/** Runs the handler. Each attempt looks at the window first, and counts from there on. */
-export const execute = (execution: Execution, window: Window): Effect.Effect<unknown, ConnectorError> => {
+/** Runs the handler. Each attempt looks at the lease first, and counts from there on. */
+export const execute = (execution: Execution, lease: Lease): Effect.Effect<unknown, ConnectorError> => {
   const { tool, program, attempts } = execution
   const attempt = Effect.suspend(() => {
-    if (window.left() <= 0) return Effect.fail(stoodStill())
+    if (lease.left() <= 0) return Effect.fail(stoodStill())
     // The interruption is on its way through the fibers in between.
     if (attempts.abandoned) return Effect.interrupt
     attempts.count++
-    return Effect.catchCause(provided(execution, program.execute(execution.input)), (cause) => {
+    return Effect.catchCause(provided(execution, lease.epoch, program.execute(execution.input)), (cause) => {
       const known = ofKnownClasses(cause)
       attempts.uncertain ||= known.reasons.some(isUncertain)
       return Effect.failCause(known)
     })
   })
-  const limit = Math.min(Duration.toMillis(tool.timeout), window.left())
+  const limit = Math.min(Duration.toMillis(tool.timeout), lease.left())
   return within(tool, limit, Retry.transient(attempt, tool.retry, { safe: isSafeToRepeat(tool), within: limit * 0.8 }))
 }
 
@@ -70,19 +75,25 @@ const stoodStill = () =>
   })
 
 /** Asks the handler of a tool that reconciles what an earlier attempt may have written. */
-export const find = (execution: Execution): Effect.Effect<Option.Option<unknown>, ConnectorError> | undefined => {
+export const find = (
+  execution: Execution
+): ((begunAt: number) => Effect.Effect<Option.Option<unknown>, ConnectorError>) | undefined => {
   const { tool, program } = execution
   const { find } = program
   if (find === undefined) return undefined
-  const search = Effect.catchCause(
-    provided(
-      execution,
-      Effect.suspend(() => find(execution.input))
-    ),
-    (cause) => Effect.failCause(ofKnownClasses(cause))
-  )
   const limit = Duration.toMillis(tool.timeout)
-  return within(tool, limit, Retry.transient(search, tool.retry, { safe: true, within: limit * 0.8 }))
+  return (begunAt) => {
+    const earlier = { begunAt: DateTime.makeUnsafe(begunAt) }
+    const search = Effect.catchCause(
+      provided(
+        execution,
+        1,
+        Effect.suspend(() => find(execution.input, earlier))
+      ),
+      (cause) => Effect.failCause(ofKnownClasses(cause))
+    )
+    return within(tool, limit, Retry.transient(search, tool.retry, { safe: true, within: limit * 0.8 }))
+  }
 }
 
 /** Whether the write may have happened, as far as this reason tells. */
@@ -134,13 +145,14 @@ const timedOut = (tool: Tool.Any, limit: number) =>
 /** The caller's context wins over the services that the handlers' layer was built with, so that a span is this call's. */
 const provided = <A>(
   execution: Execution,
+  epoch: number,
   effect: Effect.Effect<A, ConnectorError>
 ): Effect.Effect<A, ConnectorError> =>
   Effect.updateContext(effect, (context: Context.Context<never>) =>
     Context.add(
       Context.add(withMissing(context, execution.program.services), Principal, execution.principal),
       Operation,
-      operationOf(execution)
+      operationOf(execution, epoch)
     )
   )
 
@@ -153,10 +165,11 @@ const withMissing = (context: Context.Context<never>, services: Context.Context<
   return whole
 }
 
-const operationOf = (execution: Execution): Operation["Service"] => ({
+const operationOf = (execution: Execution, epoch: number): Operation["Service"] => ({
   tool: execution.tool.name,
   correlationId: execution.correlationId,
   attempt: execution.attempts.count,
+  epoch,
   idempotencyKey: (provider) => sha256(`${provider.length}:${provider}${execution.key}`),
   progress: execution.progress ?? noProgress
 })

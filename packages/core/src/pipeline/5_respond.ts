@@ -8,16 +8,27 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type AuditRecord, AuditTrail } from "../AuditTrail.ts"
 import { Internal, type Refusal, TransientError, ValidationError } from "../ConnectorError.ts"
+import { type IdempotencyKey, ignoredDifferences } from "../IdempotencyKey.ts"
 import * as StoredResult from "../internal/storedResult.ts"
 import type * as Tool from "../Tool.ts"
 import type { Done, Refused } from "./3_idempotency.ts"
 import type { Attempts } from "./4_execute.ts"
 
-/** `replay` is there when the result is an earlier call's: when that was done, and the shown part of its key. */
+/**
+ * What an answer says when the write was done by an earlier call: when that was, the shown part of its key, the free
+ * fields that differed from that call's and were ignored, and the arguments that would do it once more on purpose.
+ */
+export interface Replay {
+  readonly doneAt: number
+  readonly reference: string
+  readonly ignored: ReadonlyArray<string>
+  readonly onceMore: Readonly<Record<string, number>> | undefined
+}
+
 export interface Completed {
   readonly _tag: "Completed"
   readonly answer: StoredResult.Answer
-  readonly replay: { readonly doneAt: number; readonly reference: string } | undefined
+  readonly replay: Replay | undefined
 }
 
 /** The answer of a read: what its handler returned, in the form of its output schema. */
@@ -37,18 +48,30 @@ export const answerRead = (tool: Tool.AnyRead, value: unknown): Effect.Effect<Co
 /** The answer of a write, done now or earlier. It is done in any case, so a result that can't be given is said so. */
 export const answerWrite = (
   tool: Tool.AnyWrite,
-  reference: string,
-  { stored, replayed }: Done
+  { stored }: Done,
+  replay: Replay | undefined
 ): Effect.Effect<Completed, Refused> =>
-  Effect.flatMap(StoredResult.answerOf(tool, stored), (answer) =>
+  Effect.flatMapEager(StoredResult.answerOf(tool, stored), (answer) =>
     answer.json.length <= tool.maxResultSize
-      ? Effect.succeed({
-          _tag: "Completed",
-          answer,
-          replay: replayed ? { doneAt: stored.doneAt, reference } : undefined
-        })
+      ? Effect.succeed({ _tag: "Completed", answer, replay })
       : Effect.fail(StoredResult.unavailable(tool, "too-large", stored.doneAt))
   )
+
+export const replayOf = (
+  { idempotency: { occurrence } }: Tool.AnyWrite,
+  { guards, reference }: IdempotencyKey,
+  input: object,
+  { earlier, stored }: Done
+): Replay | undefined => {
+  if (earlier === undefined) return undefined
+  const count = occurrence === undefined ? undefined : (input as Readonly<Record<string, number>>)[occurrence]
+  return {
+    doneAt: stored.doneAt,
+    reference,
+    ignored: ignoredDifferences(earlier, guards),
+    onceMore: occurrence === undefined || count === undefined ? undefined : { [occurrence]: count + 1 }
+  }
+}
 
 /**
  * What the caller is told of a failure. A defect is a correlation id to the caller and a cause to the log; a call that
@@ -87,17 +110,19 @@ export interface Findings {
   tool: string | undefined
   decision: AuditRecord["decision"]
   reference: string | undefined
+  replay: Replay | undefined
   readonly attempts: Attempts
 }
 
 /** Leaves the audit record of a call that has ended. A trail that fails does not take the answer from its caller. */
-export const audit = (findings: Findings, outcome: string, replayed: boolean): Effect.Effect<void> =>
+export const audit = (findings: Findings, outcome: string): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
+    const { replay, ...found } = findings
     const record = {
-      ...findings,
+      ...found,
       attempts: findings.attempts.count,
       outcome,
-      replayed,
+      replayed: replay !== undefined,
       duration: fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - findings.time
     }
     return Effect.catchCause(fiber.getRef(AuditTrail).record(record), (cause) =>

@@ -7,7 +7,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Connector from "../Connector.ts"
-import type { Refusal } from "../ConnectorError.ts"
+import type { DefinitionError, Refusal } from "../ConnectorError.ts"
 import * as Pipeline from "../Pipeline.ts"
 import type { PrincipalData } from "../Principal.ts"
 import type * as Tool from "../Tool.ts"
@@ -28,7 +28,7 @@ export class NoSuchTool extends Data.TaggedError("NoSuchTool")<{ readonly tool: 
  */
 export interface Called<Result> {
   readonly result: Result
-  readonly replay: { readonly doneAt: number; readonly reference: string } | undefined
+  readonly replay: Pipeline.Replay | undefined
 }
 
 type ResultOf<Tools extends Tool.Any, Name> =
@@ -61,7 +61,11 @@ export interface TestClient<Tools extends Tool.Any> {
  */
 export const make = <Name extends string, Tools extends Tool.Any>(
   connector: Connector.Connector<Name, Tools>
-): Effect.Effect<TestClient<Tools>, never, Connector.Requirements<Connector.Connector<Name, Tools>> | Scope.Scope> =>
+): Effect.Effect<
+  TestClient<Tools>,
+  DefinitionError,
+  Connector.Requirements<Connector.Connector<Name, Tools>> | Scope.Scope
+> =>
   Effect.map(Pipeline.make(connector), (pipeline) => ({
     as: (principal) => ({
       call: (tool, args, options) =>

@@ -2,6 +2,7 @@
  * A connector as a `ToolHost`: its pipeline between the protocol's request and result.
  */
 import type * as Connector from "@ferrule/core/Connector"
+import type { DefinitionError } from "@ferrule/core/ConnectorError"
 import { ValidationError } from "@ferrule/core/ConnectorError"
 import * as Pipeline from "@ferrule/core/Pipeline"
 import * as Policy from "@ferrule/core/Policy"
@@ -22,7 +23,7 @@ import { ofOutcome } from "./toolResult.ts"
 
 export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
   connector: C
-): Effect.fn.Return<ToolHost, never, Connector.Requirements<C> | Scope.Scope> {
+): Effect.fn.Return<ToolHost, DefinitionError, Connector.Requirements<C> | Scope.Scope> {
   const pipeline = yield* Pipeline.make(connector)
   const tools: ReadonlyArray<CoreTool.Any> = connector.tools
   const names = new Set(tools.map((tool) => tool.name))

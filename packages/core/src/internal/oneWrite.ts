@@ -1,0 +1,290 @@
+/**
+ * What one owner does with the record of a write: claim it, go on from what an earlier attempt has left, execute, and end
+ * the hold by what is then known. A record whose attempt was cut off is never taken for absent: the tool's recovery
+ * decides.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import {
+  AuthorizationError,
+  type ConnectorError,
+  OutcomeUnknown,
+  type ResultUnavailable,
+  TransientError,
+  ValidationError
+} from "../ConnectorError.ts"
+import { differences, type IdempotencyKey } from "../IdempotencyKey.ts"
+import type { Existing, IdempotencyStore, StoreError } from "../IdempotencyStore.ts"
+import { type Attempts, isUncertain, type Lease } from "../pipeline/4_execute.ts"
+import type * as Tool from "../Tool.ts"
+import * as StoredResult from "./storedResult.ts"
+
+/**
+ * A write to be done once. `execute` runs the handler while the lease lasts, and counts in `attempts`. `find` looks for
+ * what an earlier attempt may have written, the first of them begun at that time (epoch milliseconds).
+ */
+export interface Write {
+  readonly tool: Tool.AnyWrite
+  readonly key: IdempotencyKey
+  readonly attempts: Attempts
+  readonly execute: (lease: Lease) => Effect.Effect<unknown, ConnectorError>
+  readonly find: ((begunAt: number) => Effect.Effect<Option.Option<unknown>, ConnectorError>) | undefined
+}
+
+/** A write that is done. `earlier` is the guards of the call that has done it, when that is not this one. */
+export interface Done {
+  readonly stored: StoredResult.StoredResult
+  readonly earlier: string | undefined
+}
+
+export type Refused = ConnectorError | OutcomeUnknown | ResultUnavailable
+
+/**
+ * A write in the hands of one owner. `work` is the scope that what outlives a call runs in. A task can be interrupted only
+ * where it says `interruptible`: while it waits, and while the author's code runs, never between a step of the store and
+ * the next decision. `released` says that it has ended with nothing written and nothing kept.
+ */
+export interface Task {
+  readonly store: IdempotencyStore["Service"]
+  readonly work: Scope.Scope
+  readonly write: Write
+  readonly owner: string
+  released: boolean
+}
+
+/** How long a call waits for another process that runs the same write, and how often it looks, in milliseconds. */
+export const maxWait = 5000
+export const firstPoll = 25
+export const slowestPoll = 500
+
+/** The record changed between two steps: look at it anew. */
+const again: unique symbol = Symbol("again")
+
+export const perform = (task: Task): Effect.Effect<Done, Refused> =>
+  Clock.clockWith((clock) => {
+    const lease = openLease(clock, task.write.tool, 1)
+    return Effect.flatMap(claim(task), (found) => (found === undefined ? hold(task, lease) : meet(task, found)))
+  })
+
+/** Claims the key: nothing when it is ours, else the record as it stands once no live attempt holds it. */
+const claim = (
+  task: Task,
+  waited = 0,
+  pause = firstPoll
+): Effect.Effect<Existing | undefined, ConnectorError | OutcomeUnknown> => {
+  const { store, write, owner } = task
+  const { key, guards } = write.key
+  // Kept as long as an unknown outcome, which is what it becomes if this process dies.
+  const { lease, unknownRetention: retention } = write.tool.idempotency
+  return Effect.matchEffect(store.claim({ key, owner, guards, lease, retention }), {
+    // Whether the claim arrived can't be known then. Nothing has run, so it is taken back.
+    onFailure: (error) => Effect.andThen(release(task), unreachable("no")(error)),
+    onSuccess: (found): Effect.Effect<Existing | undefined, ConnectorError | OutcomeUnknown> => {
+      if (found._tag === "Claimed") return Effect.undefined
+      if (found._tag === "Unreadable") return unreadable(write.tool, found.reason)
+      const conflict = conflictOf(found.guards, write)
+      if (conflict !== undefined) return Effect.fail(conflict)
+      if (found.state !== "claimed" || found.lapsed) return Effect.succeed(found)
+      if (waited >= maxWait) return Effect.fail(stillRunning())
+      return Effect.flatMap(Effect.interruptible(Effect.sleep(pause)), () =>
+        claim(task, waited + pause, Math.min(pause * 2, slowestPoll))
+      )
+    }
+  })
+}
+
+/** Goes on from a record that an earlier attempt has left. */
+const meet = Effect.fnUntraced(function* (task: Task, found: Existing): Effect.fn.Return<Done, Refused> {
+  const { tool } = task.write
+  if (found.state === "settled") return replay(tool, found)
+  const done = tool.idempotency.recovery === "unknown" ? yield* giveUp(task, found) : yield* takeOver(task, found)
+  return done === again ? yield* perform(task) : done
+})
+
+export const replay = (tool: Tool.AnyWrite, found: Existing): Done => ({
+  stored: StoredResult.read(tool, found.result, found.settledAt),
+  earlier: found.guards
+})
+
+/** For a tool that can't find out: the record stays unknown until its owner settles late or its retention ends. */
+const giveUp = Effect.fnUntraced(function* (task: Task, found: Existing): Effect.fn.Return<typeof again, Refused> {
+  const { tool, key } = task.write
+  if (found.state === "unknown") return yield* outcomeUnknown(tool)
+  const marked = yield* task.store
+    .markUnknown({ key: key.key, owner: found.owner, lapsed: true, retention: tool.idempotency.unknownRetention })
+    .pipe(Effect.catch(unreachable("unknown")))
+  return marked ? yield* outcomeUnknown(tool) : again
+})
+
+/** For a tool that can: take the record over, look for what was written, and execute when nothing was found. */
+const takeOver = Effect.fnUntraced(function* (
+  task: Task,
+  found: Existing
+): Effect.fn.Return<Done | typeof again, Refused> {
+  const { store, write, owner } = task
+  const { lease, unknownRetention: retention } = write.tool.idempotency
+  const clock = yield* Clock.Clock
+  const opened = openLease(clock, write.tool, found.epoch + 1)
+  const epoch = yield* store
+    .takeOver({ key: write.key.key, previousOwner: found.owner, owner, lease, retention })
+    .pipe(Effect.catch(unreachable("unknown")))
+  if (Option.isNone(epoch)) return again
+  if (write.find === undefined) return yield* hold(task, opened)
+  const earlier = yield* Effect.onError(Effect.interruptible(write.find(found.createdAt)), () => markUnknown(task))
+  if (Option.isNone(earlier)) return yield* hold(task, opened)
+  const stored = yield* StoredResult.make(write.tool, earlier.value)
+  return (yield* settle(task, stored)) ? { stored, earlier: found.guards } : again
+})
+
+/** Runs the handler, and ends the hold by what is then known of the write. */
+const hold = (task: Task, lease: Lease): Effect.Effect<Done, Refused> =>
+  Effect.matchCauseEffect(task.write.execute(lease), {
+    onSuccess: (value) =>
+      Effect.flatMapEager(StoredResult.make(task.write.tool, value), (stored) => keep(task, stored)),
+    onFailure: (cause) => {
+      const failure = finalFailure(task.write, cause)
+      return failure === undefined
+        ? Effect.andThen(conclude(task, lease.epoch, cause), Effect.failCause(verdict(task.write, cause)))
+        : Effect.flatMap(StoredResult.ofFailure(failure), (stored) => keep(task, stored))
+    }
+  })
+
+const keep = (task: Task, stored: StoredResult.StoredResult): Effect.Effect<Done> =>
+  Effect.flatMap(settle(task, stored), (ours) =>
+    ours ? Effect.succeed({ stored, earlier: undefined }) : agree(task, stored)
+  )
+
+/** The upstream's last word, where the tool asks for it to be kept: a later call gets it again. */
+export const finalFailure = (
+  { attempts, tool }: Write,
+  cause: Cause.Cause<ConnectorError>
+): StoredResult.Failure | undefined => {
+  if (!tool.idempotency.recordFailures || attempts.count === 0 || attempts.uncertain) return undefined
+  const [reason, ...others] = cause.reasons
+  if (others.length > 0 || reason?._tag !== "Fail") return undefined
+  const { error } = reason
+  return error instanceof ValidationError || error instanceof AuthorizationError ? error : undefined
+}
+
+/**
+ * The record is no longer ours. When another owner has settled it, everybody gets the one result that is kept; otherwise
+ * ours is real and is returned. Nothing is executed again.
+ */
+const agree = (task: Task, stored: StoredResult.StoredResult): Effect.Effect<Done> => {
+  const own: Done = { stored, earlier: undefined }
+  return Effect.flatMap(claim(task), (found): Effect.Effect<Done> => {
+    if (found === undefined) return Effect.as(settle(task, stored), own)
+    return Effect.succeed(found.state === "settled" ? replay(task.write.tool, found) : own)
+  }).pipe(Effect.orElseSucceed(() => own))
+}
+
+/**
+ * Ends a hold whose write failed. The attempt before a takeover may have written even where this one did not, so its
+ * record stays. A tool that looks before it writes again leaves its claim to lapse: until then the upstream may still be
+ * doing what was cut off, and a search would not find it.
+ */
+const conclude = (task: Task, epoch: number, cause: Cause.Cause<ConnectorError>): Effect.Effect<void> => {
+  if (isNotApplied(task.write.attempts, cause)) return epoch === 1 ? release(task) : markUnknown(task)
+  return task.write.tool.idempotency.recovery === "reconcile" ? Effect.void : markUnknown(task)
+}
+
+const isNotApplied = (attempts: Attempts, cause: Cause.Cause<ConnectorError>): boolean =>
+  attempts.count === 0 || !(attempts.uncertain || cause.reasons.some(isUncertain))
+
+/**
+ * What the caller is told. When something may have been written, no single error of the handler is the whole truth; and
+ * where the same call again could not find out either, that is said now.
+ */
+const verdict = (write: Write, cause: Cause.Cause<ConnectorError>): Cause.Cause<Refused> => {
+  if (isNotApplied(write.attempts, cause) || Cause.hasDies(cause)) return cause
+  if (write.tool.idempotency.recovery === "unknown") return Cause.fail(outcomeUnknown(write.tool))
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  return error instanceof TransientError && error.applied === "unknown" ? cause : Cause.fail(cutOff(write.tool))
+}
+
+const cutOff = (tool: Tool.AnyWrite) =>
+  new TransientError({ message: `An attempt at ${tool.name} was cut off`, applied: "unknown" })
+
+export const stillRunning = () =>
+  new TransientError({
+    message: "The same write, begun by an earlier call, has not ended yet",
+    retryAfter: Duration.seconds(2),
+    applied: "unknown"
+  })
+
+/**
+ * Settles, and tells whether the record was still ours. When the store is down the write is done all the same, so its
+ * result is returned, and settled in the background for as long as the lease keeps others away.
+ */
+const settle = ({ store, work, write, owner }: Task, stored: StoredResult.StoredResult): Effect.Effect<boolean> => {
+  const { lease, retention } = write.tool.idempotency
+  const attempt = store.settle({ key: write.key.key, owner, result: stored.text, retention })
+  return Effect.catch(attempt, (error) => {
+    const later = Effect.retry(attempt, Schedule.spaced("250 millis").pipe(Schedule.upTo({ duration: lease })))
+    return Effect.logError("A done write could not be settled yet", error).pipe(
+      Effect.andThen(Effect.forkIn(logged("A done write was not settled", later), work)),
+      Effect.as(true)
+    )
+  })
+}
+
+const release = (task: Task): Effect.Effect<void> => {
+  const { store, write, owner } = task
+  const released = Effect.map(store.release({ key: write.key.key, owner }), (done) => (task.released = done))
+  return logged("A claim could not be released", released)
+}
+
+const markUnknown = ({ store, write, owner }: Task): Effect.Effect<void> =>
+  logged(
+    "A write could not be marked unknown",
+    store.markUnknown({ key: write.key.key, owner, lapsed: false, retention: write.tool.idempotency.unknownRetention })
+  )
+
+/** For steps that the end of the lease makes up for. */
+const logged = (message: string, step: Effect.Effect<boolean, StoreError>): Effect.Effect<void> =>
+  Effect.asVoid(Effect.catch(step, (error) => Effect.logError(message, error)))
+
+export const unreachable =
+  (applied: "no" | "unknown") =>
+  (error: StoreError): Effect.Effect<never, TransientError> =>
+    Effect.andThen(
+      Effect.logError("The idempotency store failed", error),
+      Effect.fail(
+        new TransientError({
+          message: "The connector can't reach its record of writes, so this call executed nothing",
+          retryAfter: Duration.seconds(1),
+          applied
+        })
+      )
+    )
+
+/** There is a record, and nobody can tell of what: nothing is executed. */
+export const unreadable = (tool: Tool.AnyWrite, reason: string): Effect.Effect<never, OutcomeUnknown> =>
+  Effect.andThen(Effect.logError("The record of a write can't be read", reason), Effect.fail(outcomeUnknown(tool)))
+
+/**
+ * The time in which a holder may execute: four fifths of the lease, by the monotonic clock. A process that stood still
+ * until then must not write any more, since another may be about to; and what is cut off has a fifth to come to rest.
+ */
+const openLease = (clock: Clock.Clock, tool: Tool.AnyWrite, epoch: number): Lease => {
+  const length = Duration.toMillis(tool.idempotency.lease) * 0.8
+  const opened = clock.monotonicTimeNanosUnsafe()
+  return { epoch, left: () => length - Number(clock.monotonicTimeNanosUnsafe() - opened) / 1_000_000 }
+}
+
+export const conflictOf = (recorded: string, write: Write): ValidationError | undefined => {
+  const [first, ...others] = differences(recorded, write.key.guards).map((path) => ({
+    path,
+    message: "differs from an earlier call that means the same operation",
+    expected: "the earlier value, or other values in the fields that identify the operation"
+  }))
+  return first === undefined ? undefined : new ValidationError({ issues: [first, ...others] })
+}
+
+export const outcomeUnknown = ({ idempotency: { checkWith } }: Tool.AnyWrite): OutcomeUnknown =>
+  new OutcomeUnknown(checkWith === undefined ? {} : { checkWith })

@@ -1,0 +1,92 @@
+/**
+ * A write whose claim, effect and settle are one transaction of the store's own database: they are there together or not
+ * at all, so nothing is ever left to find out.
+ */
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { type ConnectorError, OutcomeUnknown, TransientError } from "../ConnectorError.ts"
+import type { Claim, IdempotencyStore, StoreError } from "../IdempotencyStore.ts"
+import * as Retry from "../Retry.ts"
+import { inTime, storeTimeout } from "./boundedStore.ts"
+import * as OneWrite from "./oneWrite.ts"
+import * as StoredResult from "./storedResult.ts"
+
+/** Another transaction of this key is still open. */
+class Busy extends Data.TaggedError("Busy") {}
+
+type Transaction = NonNullable<IdempotencyStore["Service"]["transaction"]>
+
+/** Each attempt is a transaction of its own, since a statement that fails ends the one that it is in. */
+export const perform = (
+  task: OneWrite.Task,
+  transaction: Transaction
+): Effect.Effect<OneWrite.Done, OneWrite.Refused> => {
+  const { tool, attempts } = task.write
+  const within = Duration.times(tool.timeout, 0.8)
+  const attempt = Effect.tapCause(waiting(task, transaction), () =>
+    Effect.sync(() => {
+      // What a failed attempt has done is undone, and the next one is the first again.
+      attempts.uncertain = false
+      task.released = true
+    })
+  )
+  return Effect.flatMap(Retry.transient(attempt, tool.retry, { safe: true, within }), (done) =>
+    done instanceof OutcomeUnknown ? Effect.fail(done) : Effect.succeed(done)
+  )
+}
+
+type Answer = OneWrite.Done | OutcomeUnknown
+
+const waiting = (
+  task: OneWrite.Task,
+  transaction: Transaction,
+  waited = 0,
+  pause = OneWrite.firstPoll
+): Effect.Effect<Answer, ConnectorError> =>
+  Effect.catchTag(once(task, transaction), "Busy", () =>
+    waited >= OneWrite.maxWait
+      ? Effect.fail(OneWrite.stillRunning())
+      : Effect.flatMap(Effect.interruptible(Effect.sleep(pause)), () =>
+          waiting(task, transaction, waited + pause, Math.min(pause * 2, OneWrite.slowestPoll))
+        )
+  )
+
+const once = (task: OneWrite.Task, transaction: Transaction): Effect.Effect<Answer, ConnectorError | Busy> =>
+  Effect.suspend(() => {
+    const { store, write, owner } = task
+    const { key, guards } = write.key
+    const { lease, retention } = write.tool.idempotency
+    let settled = false
+
+    const execute = Effect.flatMap(write.execute(unlimited), (value) =>
+      Effect.flatMap(StoredResult.make(write.tool, value), (stored) =>
+        Effect.flatMap(store.settle({ key, owner, result: stored.text, retention }), (ours): Effect.Effect<Answer> => {
+          settled = true
+          return ours
+            ? Effect.succeed({ stored, earlier: undefined })
+            : Effect.die(new Error("The store refused to settle in the transaction of its own claim"))
+        })
+      )
+    )
+    const meet = (found: Claim): Effect.Effect<Answer, ConnectorError | StoreError | Busy> => {
+      if (found._tag === "Claimed") return execute
+      if (found._tag === "Unreadable") return Effect.flip(OneWrite.unreadable(write.tool, found.reason))
+      const conflict = OneWrite.conflictOf(found.guards, write)
+      if (conflict !== undefined) return Effect.fail(conflict)
+      if (found.state === "settled") return Effect.succeed(OneWrite.replay(write.tool, found))
+      if (found.state === "claimed" && !found.lapsed) return Effect.fail(new Busy())
+      // Left by an attempt of another kind, before the tool became transactional: only that one can tell.
+      return Effect.succeed(OneWrite.outcomeUnknown(write.tool))
+    }
+    const whole = transaction(Effect.flatMap(store.claim({ key, owner, guards, lease, retention }), meet))
+    return Effect.catchTags(inTime(whole, Duration.sum(write.tool.timeout, storeTimeout)), {
+      // Once it has settled, the commit may have gone through whose answer was lost. Repeating the call finds out.
+      StoreError: (error) => OneWrite.unreachable(settled ? "unknown" : "no")(error),
+      TransientError: ({ message, retryAfter }) =>
+        Effect.fail(new TransientError({ message, applied: "no", ...(retryAfter !== undefined && { retryAfter }) }))
+    })
+  })
+
+/** Nobody takes over what is not there before it is done. */
+const unlimited = { epoch: 1, left: () => Infinity }
