@@ -5,8 +5,12 @@ import { Unauthenticated } from "@ferrule/mcp/Identity"
 import { Effect, Layer } from "effect"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import { vi } from "vitest"
 import * as Serve from "../src/internal/serve.ts"
 import { envelope, makeHost, tokens } from "./testHost.ts"
+
+// Each test starts processes, which a busy machine takes its time for.
+vi.setConfig({ testTimeout: 20_000 })
 
 const file = fileURLToPath(new URL("stdioServer.ts", import.meta.url))
 
