@@ -276,7 +276,7 @@ Next: fix these arguments, then call again.
           const { doneAt, ...rest } = error
           assert.strictEqual(
             text,
-            `This write is done; its result is larger than may be answered. It was done at ${String(doneAt)}.\nClass: ResultUnavailable\nNext: do not repeat it. Read the state with look.`
+            `This write is done; its result is larger than may be kept or answered. It was done at ${String(doneAt)}.\nClass: ResultUnavailable\nNext: do not repeat it. Read the state with look.`
           )
           assert.deepStrictEqual(rest, {
             class: "ResultUnavailable",

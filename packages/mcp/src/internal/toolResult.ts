@@ -6,7 +6,7 @@
  * `_meta["ferrule/error"]`. A replay's `structuredContent` is the first answer's, to the byte.
  */
 import type { Issue, Refusal } from "@ferrule/core/ConnectorError"
-import type { Outcome } from "@ferrule/core/Pipeline"
+import type { Outcome, Replay } from "@ferrule/core/Pipeline"
 import type { CallToolResult } from "@modelcontextprotocol/server"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -25,29 +25,40 @@ const actions = {
 } as const satisfies Record<Refusal["_tag"], string>
 
 export const ofOutcome = (tool: string, outcome: Exclude<Outcome, { readonly _tag: "NoSuchTool" }>): CallToolResult => {
-  if (outcome._tag === "Refused") return ofRefusal(tool, outcome.refusal, outcome.correlationId)
+  if (outcome._tag === "Refused") return ofRefusal(tool, outcome)
   const { answer, replay } = outcome
   const text = { type: "text" as const, text: answer.json }
   if (replay === undefined) return { content: [text], structuredContent: answer.value }
-  const doneAt = iso(replay.doneAt)
   return {
-    content: [
-      text,
-      {
-        type: "text",
-        text: `Already done at ${doneAt}: this is the result of that time, and nothing was executed again. The state may have changed since.`
-      }
-    ],
+    content: [text, { type: "text", text: doneBefore(replay) }],
     structuredContent: answer.value,
-    _meta: { [replayedKey]: { doneAt, reference: replay.reference } }
+    _meta: { [replayedKey]: replayed(replay) }
   }
 }
 
-const ofRefusal = (tool: string, refusal: Refusal, correlationId: string): CallToolResult => ({
+const doneBefore = ({ doneAt, ignored, onceMore }: Replay): string =>
+  [
+    `Already done at ${iso(doneAt)}: this is the result of that time, and nothing was executed again. The state may have changed since.`,
+    ...(ignored.length === 0 ? [] : [`What differs from that call was ignored: ${ignored.join(", ")}.`]),
+    ...Object.entries(onceMore ?? {}).map(([field, count]) => `To do it once more on purpose, pass ${field}: ${count}.`)
+  ].join(" ")
+
+const replayed = ({ doneAt, ignored, onceMore, reference }: Replay) => ({
+  doneAt: iso(doneAt),
+  reference,
+  ...(ignored.length > 0 && { ignoredFields: ignored }),
+  ...(onceMore !== undefined && { onceMore })
+})
+
+const ofRefusal = (
+  tool: string,
+  { correlationId, refusal, replay }: Extract<Outcome, { readonly _tag: "Refused" }>
+): CallToolResult => ({
   isError: true,
   content: [{ type: "text", text: textOf(tool, refusal) }],
   _meta: {
-    "ferrule/error": { class: refusal._tag, action: actions[refusal._tag], correlationId, ...detailsOf(refusal) }
+    "ferrule/error": { class: refusal._tag, action: actions[refusal._tag], correlationId, ...detailsOf(refusal) },
+    ...(replay !== undefined && { [replayedKey]: replayed(replay) })
   }
 })
 

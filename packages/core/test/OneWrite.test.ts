@@ -1,0 +1,305 @@
+import {
+  AuditTrail,
+  AuthorizationError,
+  Connector,
+  type ConnectorError,
+  IdempotencyStore,
+  Operation,
+  Policy,
+  Principal,
+  Tool,
+  TransientError,
+  ValidationError
+} from "@ferrule/core"
+import { TestClient } from "@ferrule/core/testing"
+import { assert, describe, it } from "@effect/vitest"
+import { DateTime, Deferred, Duration, Effect, Exit, Fiber, Logger, Option, Schedule, Schema, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+
+const Text = Schema.String.check(Schema.isMaxLength(5000)).annotate({ description: "A text." })
+const ada = Principal.make({ id: "ada", roles: ["maker"] })
+const Made = Schema.Struct({ id: Text })
+
+type Idempotency = Parameters<typeof declare>[0]
+
+const declare = (
+  idempotency: Partial<Tool.WriteOptions<typeof input, typeof Made, Tool.Recovery>["idempotency"]>,
+  output: Tool.StructSchema = Made
+) =>
+  Tool.write("make", {
+    title: "Make",
+    description: "Stands for a write, in a test of records.",
+    input,
+    output,
+    allow: Policy.role("maker"),
+    retry: Schedule.recurs(0),
+    idempotency: { identity: ["name"], free: ["memo"], recovery: "repeatable", ...idempotency } as never
+  })
+
+const input = Schema.Struct({
+  name: Text,
+  memo: Schema.optionalKey(Text),
+  color: Schema.optionalKey(Text),
+  occurrence: Tool.occurrence
+})
+
+type Handler = (input: { readonly name: string }) => Effect.Effect<unknown, ConnectorError, Operation>
+
+/** A connector with one write, whose handler a test gives, over the store that the test provides. */
+const client = (idempotency: Idempotency, handler: Handler, output?: Tool.StructSchema) => {
+  const Workshop = Connector.make("workshop", { version: "1.0.0", tools: [declare(idempotency, output)] })
+  return Effect.map(TestClient.make(Workshop), (client) => (args: object) => client.as(ada).call("make", args)).pipe(
+    Effect.provide([Workshop.toLayer<never>({ make: handler } as never), AuditTrail.layerNone, Logger.layer([])])
+  )
+}
+
+const counting = (result: (runs: number) => Effect.Effect<unknown, ConnectorError>) => {
+  const state = { runs: 0 }
+  return { state, handler: () => Effect.suspend(() => result(++state.runs)) }
+}
+
+const made = (runs: number) => Effect.succeed({ id: `item ${runs}` })
+const notApplied = new TransientError({ message: "The oven is cold", applied: "no" })
+
+const test = (name: string, body: () => Effect.fn.Return<void, unknown, IdempotencyStore | Scope.Scope>) =>
+  it.effect(name, () => Effect.gen(body).pipe(Effect.scoped, Effect.provide(IdempotencyStore.layerMemory)))
+
+describe("waiting for a write that another call began:", () => {
+  test("when the first attempt wrote nothing, one of those who wait executes and the others get its result", function* () {
+    const gate = yield* Deferred.make<void>()
+    const { handler, state } = counting((runs) =>
+      runs === 1 ? Effect.andThen(Deferred.await(gate), Effect.fail(notApplied)) : made(runs)
+    )
+    const call = yield* client({}, handler)
+    const calls = yield* Effect.forEach(Array.from({ length: 20 }), () =>
+      Effect.forkChild(call({ name: "vase" }), { startImmediately: true })
+    )
+    yield* Deferred.succeed(gate, undefined)
+    const ends = yield* Fiber.awaitAll(calls)
+    assert.strictEqual(state.runs, 2)
+    assert.strictEqual(ends.filter(Exit.isFailure).length, 1)
+    assert.deepStrictEqual(
+      ends.filter(Exit.isSuccess).map(({ value }) => value.result),
+      Array.from({ length: 19 }, () => ({ id: "item 2" }))
+    )
+    assert.strictEqual(ends.filter((end) => Exit.isSuccess(end) && end.value.replay === undefined).length, 1)
+  })
+
+  test("nobody goes on waiting for longer than five seconds while attempt after attempt writes nothing", function* () {
+    const { handler, state } = counting(() => Effect.andThen(Effect.sleep("2 seconds"), Effect.fail(notApplied)))
+    const call = yield* client({}, handler)
+    const calls = yield* Effect.forEach(Array.from({ length: 20 }), () =>
+      Effect.forkChild(call({ name: "vase" }), { startImmediately: true })
+    )
+    yield* TestClock.adjust("1 minute")
+    const ends = yield* Fiber.awaitAll(calls)
+    assert.strictEqual(ends.filter(Exit.isFailure).length, 20)
+    assert.strictEqual(state.runs, 3)
+  })
+})
+
+describe("what may differ in a repeat:", () => {
+  test("a free field may, and the answer names it", function* () {
+    const { handler, state } = counting(made)
+    const call = yield* client({}, handler)
+    yield* call({ name: "vase", memo: "for Bea" })
+    const { replay, result } = yield* call({ name: "vase", memo: "for Cy" })
+    assert.deepStrictEqual(result, { id: "item 1" })
+    assert.deepStrictEqual(replay?.ignored, ["memo"])
+    assert.deepStrictEqual((yield* call({ name: "vase", memo: "for Bea" })).replay?.ignored, [])
+    assert.strictEqual(state.runs, 1)
+  })
+
+  test("a guarded field may not, and nothing is executed", function* () {
+    const { handler, state } = counting(made)
+    const call = yield* client({}, handler)
+    yield* call({ name: "vase", color: "red" })
+    const error = yield* Effect.flip(call({ name: "vase", color: "blue" }))
+    assert.deepStrictEqual(error._tag === "ValidationError" && error.issues.map(({ path }) => path), ["color"])
+    assert.strictEqual(state.runs, 1)
+  })
+
+  test("an occurrence makes an intended repeat, which is itself done once", function* () {
+    const { handler, state } = counting(made)
+    const call = yield* client({ occurrence: "occurrence" }, handler)
+    yield* call({ name: "vase" })
+    const again = yield* call({ name: "vase", occurrence: 1 })
+    assert.deepStrictEqual(again.result, { id: "item 1" })
+    assert.deepStrictEqual(again.replay?.onceMore, { occurrence: 2 })
+    assert.deepStrictEqual((yield* call({ name: "vase", occurrence: 2 })).result, { id: "item 2" })
+    assert.deepStrictEqual((yield* call({ name: "vase", occurrence: 2 })).result, { id: "item 2" })
+    assert.strictEqual(state.runs, 2)
+  })
+})
+
+describe("what is kept of a write:", () => {
+  test("a result larger than may be kept reaches its own caller, and later ones are told that it is done", function* () {
+    const { handler, state } = counting(() => Effect.succeed({ id: "x".repeat(100) }))
+    const call = yield* client({ maxStoredSize: 109 }, handler)
+    const exact = yield* client({ maxStoredSize: 109 }, () => Effect.succeed({ id: "x".repeat(100) }))
+    assert.deepStrictEqual((yield* exact({ name: "bowl" })).result, { id: "x".repeat(100) })
+    assert.deepStrictEqual((yield* exact({ name: "bowl" })).result, { id: "x".repeat(100) })
+    const none = yield* client({ maxStoredSize: 0 }, handler)
+    assert.deepStrictEqual((yield* none({ name: "vase" })).result, { id: "x".repeat(100) })
+    const error = yield* Effect.flip(call({ name: "vase" }))
+    assert.strictEqual(error._tag === "ResultUnavailable" && error.reason, "too-large")
+    assert.strictEqual(state.runs, 1)
+  })
+
+  test("a result of an older output is read through the tool's migration", function* () {
+    const { handler, state } = counting(made)
+    const Later = Schema.Struct({ id: Text, version: Text })
+    const before = yield* client({}, handler)
+    yield* before({ name: "vase" })
+    yield* before({ name: "bowl" })
+    const migrate = (result: Schema.Json) => ({ ...(result as object), version: "1" })
+    const after = yield* client({ migrate }, handler, Later)
+    assert.deepStrictEqual((yield* after({ name: "vase" })).result, { id: "item 1", version: "1" } as never)
+    const broken = yield* client(
+      {
+        migrate: () => {
+          throw new Error("a secret")
+        }
+      },
+      handler,
+      Later
+    )
+    const error = yield* Effect.flip(broken({ name: "bowl" }))
+    assert.strictEqual(error._tag === "ResultUnavailable" && error.reason, "unreadable")
+    assert.strictEqual(state.runs, 2)
+  })
+
+  test("a failure is the result where the tool says so, and the upstream is not asked again", function* () {
+    const declined = new ValidationError({ issues: [{ path: "name", message: "was declined", expected: "" }] })
+    const { handler, state } = counting(() => Effect.fail(declined))
+    const call = yield* client({ recordFailures: true }, handler)
+    const first = yield* Effect.flip(call({ name: "vase" }))
+    const second = yield* Effect.flip(call({ name: "vase" }))
+    assert.deepStrictEqual(first._tag === "ValidationError" && first.issues, declined.issues)
+    assert.deepStrictEqual(second._tag === "ValidationError" && second.issues, declined.issues)
+    assert.strictEqual(state.runs, 1)
+  })
+
+  test("a failure is tried again everywhere else", function* () {
+    const denied = new AuthorizationError({ message: "The upstream says no" })
+    const { handler, state } = counting((runs) => (runs === 1 ? Effect.fail(denied) : made(runs)))
+    const call = yield* client({}, handler)
+    assert.strictEqual((yield* Effect.flip(call({ name: "vase" })))._tag, "AuthorizationError")
+    assert.deepStrictEqual((yield* call({ name: "vase" })).result, { id: "item 2" })
+    assert.strictEqual(state.runs, 2)
+  })
+
+  test("a failure after an attempt that may have written is not the last word", function* () {
+    const { handler, state } = counting((runs) =>
+      runs === 1
+        ? Effect.fail(new TransientError({ message: "The answer was lost" }))
+        : Effect.fail(new ValidationError({ issues: [{ path: "name", message: "was declined", expected: "" }] }))
+    )
+    const Workshop = Connector.make("workshop", {
+      version: "1.0.0",
+      tools: [
+        Tool.write("make", {
+          title: "Make",
+          description: "Stands for a write, in a test of records.",
+          input,
+          output: Made,
+          allow: Policy.role("maker"),
+          retry: Schedule.recurs(1),
+          idempotency: { identity: ["name"], recovery: "repeatable", recordFailures: true }
+        })
+      ]
+    })
+    const connected = yield* TestClient.make(Workshop).pipe(
+      Effect.provide([Workshop.toLayer<never>({ make: handler } as never), AuditTrail.layerNone, Logger.layer([])])
+    )
+    const error = yield* Effect.flip(connected.as(ada).call("make", { name: "vase" }))
+    assert.strictEqual(error._tag === "TransientError" && error.applied, "unknown")
+    assert.strictEqual(state.runs, 2)
+  })
+
+  test("a record that can't be read is neither executed again nor shown", function* () {
+    const { handler, state } = counting(made)
+    const store = yield* IdempotencyStore
+    const damaged = { ...store, claim: () => Effect.succeed({ _tag: "Unreadable", reason: "damaged" } as const) }
+    const call = yield* client({ checkWith: undefined } as never, handler).pipe(
+      Effect.provideService(IdempotencyStore, damaged)
+    )
+    assert.strictEqual((yield* Effect.flip(call({ name: "vase" })))._tag, "OutcomeUnknown")
+    assert.strictEqual(state.runs, 0)
+  })
+})
+
+describe("what a handler is told:", () => {
+  it.effect("a search hears when the first attempt began, and an execution which holder it is", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(1_790_000_000_000)
+      const told: Array<unknown> = []
+      const Make = declare({ recovery: "reconcile" })
+      const Workshop = Connector.make("workshop", { version: "1.0.0", tools: [Make] })
+      const execute = () =>
+        Effect.gen(function* () {
+          const { epoch } = yield* Operation
+          told.push(epoch)
+          if (told.length === 1) return yield* new TransientError({ message: "The answer was lost" })
+          return { id: "vase" }
+        })
+      const find = (_: unknown, { begunAt }: Connector.Earlier) =>
+        Effect.sync(() => {
+          told.push(DateTime.toEpochMillis(begunAt))
+          return Option.none()
+        })
+      const connected = yield* TestClient.make(Workshop).pipe(
+        Effect.provide([
+          Workshop.toLayer<never>({ make: { find, execute } } as never),
+          AuditTrail.layerNone,
+          Logger.layer([])
+        ])
+      )
+      const call = connected.as(ada).call("make", { name: "vase" })
+      assert.strictEqual((yield* Effect.flip(call))._tag, "TransientError")
+      yield* TestClock.adjust(Duration.minutes(5))
+      assert.deepStrictEqual((yield* call).result, { id: "vase" } as never)
+      assert.deepStrictEqual(told, [1, 1_790_000_000_000, 2])
+    }).pipe(Effect.scoped, Effect.provide(IdempotencyStore.layerMemory))
+  )
+})
+
+describe("a declaration is refused:", () => {
+  it.effect("transactional over a store without transactions", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(client({ recovery: "transactional" }, () => made(1)))
+      assert.strictEqual(
+        error.message,
+        "The pipeline cannot be built:\n  - make is transactional, and its store has no transactions that the handler could take part in\n  - give the connector a SqlIdempotencyStore on the handlers' database, or the tools another recovery"
+      )
+    }).pipe(Effect.scoped, Effect.provide(IdempotencyStore.layerMemory))
+  )
+
+  const faultsOf = (idempotency: Idempotency) => {
+    try {
+      declare(idempotency)
+      return "none"
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+
+  for (const [what, idempotency, fault] of [
+    [
+      "a retention shorter than the lease",
+      { retention: "1 minute", recovery: "reconcile" },
+      "is shorter than the lease"
+    ],
+    ["an occurrence that is no count", { occurrence: "memo" }, "which is no field made by Tool.occurrence"],
+    ["a negative size", { maxStoredSize: -1 }, "maxStoredSize must be an integer from 0"],
+    [
+      "kept failures in a transaction",
+      { recovery: "transactional", recordFailures: true },
+      "recordFailures can't be had"
+    ]
+  ] as const) {
+    it(`${what}`, () => {
+      assert.include(faultsOf(idempotency as never), fault)
+    })
+  }
+})
