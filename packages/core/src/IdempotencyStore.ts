@@ -103,6 +103,9 @@ export class IdempotencyStore extends Context.Service<
       readonly retention: Duration.Duration
     }) => Effect.Effect<Claim, StoreError>
 
+    /** Returns the record as it is, or nothing when there is none. Changes nothing. */
+    readonly read: (key: string) => Effect.Effect<Existing | Unreadable | undefined, StoreError>
+
     /**
      * Stores the result and ends the record as `settled`, kept for `retention` from now. True when `owner` holds the
      * record and it is `claimed` (its lease over or not) or `unknown`. Also true, and nothing changes, when `owner` has
@@ -270,6 +273,13 @@ function makeMemory(clock: Clock.Clock): IdempotencyStore["Service"] {
         records.set(key, record)
         shelve(record)
         return claimed
+      }),
+
+    read: (key) =>
+      Effect.sync(() => {
+        const now = time()
+        const record = find(key, now)
+        return record && existing(record, now)
       }),
 
     settle: ({ key, owner, result, retention }) =>

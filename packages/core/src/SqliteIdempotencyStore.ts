@@ -173,6 +173,16 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
           })
         }),
 
+      read: (key) =>
+        Effect.suspend(() => {
+          try {
+            return Effect.succeed(find(key, now()))
+          } catch (cause) {
+            // Another process holds the lock for a moment: the step that waits for it reads too.
+            return SqliteFile.isBusy(cause) ? write(() => find(key, now())) : Effect.fail(describe(cause))
+          }
+        }),
+
       settle: ({ key, owner, result, retention }) =>
         write(() => {
           const time = now()

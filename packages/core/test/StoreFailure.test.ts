@@ -48,6 +48,7 @@ class FaultyStore {
       IdempotencyStore.of({
         scope: "process",
         claim: this.wrap(store.claim),
+        read: this.wrap(store.read),
         settle: this.wrap(store.settle),
         release: this.wrap(store.release),
         markUnknown: this.wrap(store.markUnknown),

@@ -15,6 +15,7 @@ export const bounded = (store: IdempotencyStore["Service"]): IdempotencyStore["S
     : {
         ...store,
         claim: (options) => inTime(store.claim(options)),
+        read: (key) => inTime(store.read(key)),
         settle: (options) => inTime(store.settle(options)),
         release: (options) => inTime(store.release(options)),
         markUnknown: (options) => inTime(store.markUnknown(options)),

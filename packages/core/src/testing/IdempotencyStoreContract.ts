@@ -77,12 +77,19 @@ export const cases = (options: Options): ReadonlyArray<Case> => {
 
   const subject = Effect.map(Effect.all([IdempotencyStore, Random.nextInt, Random.nextInt]), ([store, ...random]) => {
     const key = `contract ${random.join(" ")}`
-    const reading = store.claim({ key, owner: "reader", guards: "reader", lease, retention })
+    const reading = Effect.flatMap(store.claim({ key, owner: "reader", guards: "reader", lease, retention }), (found) =>
+      // A claim that finds a record and a read return the same.
+      Effect.as(
+        Effect.flatMap(store.read(key), (record) => expect("what a read returns", record, found)),
+        found
+      )
+    )
     return {
       claim: (owner: string, { guards = "guards", suffix = "", kept = retention } = {}) =>
         Effect.flatMap(store.claim({ key: key + suffix, owner, guards, lease, retention: kept }), granting),
       settle: (owner: string, result = "result") => store.settle({ key, owner, result, retention }),
       release: (owner: string) => store.release({ key, owner }),
+      peek: store.read(key),
       markUnknown: (owner: string, { lapsed = false } = {}) => store.markUnknown({ key, owner, lapsed, retention }),
       takeOver: (previousOwner: string, owner: string) =>
         store.takeOver({ key, previousOwner, owner, lease, retention: lease }),
@@ -139,6 +146,17 @@ export const cases = (options: Options): ReadonlyArray<Case> => {
       yield* expect("settling with the owner of another key", yield* settle("b"), false)
       yield* expect("releasing with the owner of another key", yield* release("b"), false)
       yield* expect("the record", yield* read, claimedBy("a"))
+    }),
+
+    make("a read finds what is there and makes nothing", function* (steps) {
+      yield* expect("a read of a key without a record", yield* steps.peek, undefined)
+      yield* expect("the claim", yield* steps.claim("a"), granted)
+      yield* expect("who holds the record", (yield* steps.record).owner, "a")
+      yield* steps.release("a")
+      yield* expect("a read after the release", yield* steps.peek, undefined)
+      yield* steps.claim("a", { kept: lease })
+      yield* pastRetention
+      yield* expect("a read past the retention", yield* steps.peek, undefined)
     }),
 
     make("a step on a key without a record changes nothing and makes none", function* (steps) {
