@@ -15,6 +15,8 @@ import { type ConnectorError, DefinitionError } from "./ConnectorError.ts"
 import type { IdempotencyStore } from "./IdempotencyStore.ts"
 import type { Operation } from "./Operation.ts"
 import type { Principal } from "./Principal.ts"
+import * as OperationStatus from "./internal/operationStatus.ts"
+import type { Policy } from "./Policy.ts"
 import type * as Tool from "./Tool.ts"
 
 /**
@@ -110,6 +112,8 @@ export interface Connector<Name extends string, Tools extends Tool.Any> {
   readonly title: string | undefined
   readonly instructions: string | undefined
   readonly tools: ReadonlyArray<Tools>
+  /** The tool that says what has become of a write, where the connector offers it. It needs no handler. */
+  readonly operationStatus: Tool.AnyRead | undefined
   /** The service that holds the handlers; `toLayer` provides it. */
   readonly handlers: Context.Key<Handlers<Name>, Programs>
 
@@ -170,6 +174,11 @@ export const make = <const Name extends string, const Tools extends ReadonlyArra
     /** Tells the model how the tools work together. At most 2048 characters. */
     readonly instructions?: string
     readonly tools: Tools
+    /**
+     * Adds a read tool, `<connector>_operation_status`, that says to whom this policy allows what has become of a write of
+     * their own: running, done, unknown, or nothing.
+     */
+    readonly operationStatus?: Policy
   }
 ): Connector<Name, Tools[number]> => {
   const faults = faultsOf(name, options)
@@ -192,11 +201,21 @@ export const make = <const Name extends string, const Tools extends ReadonlyArra
     title: options.title,
     instructions: options.instructions,
     tools: Object.freeze([...options.tools]),
+    operationStatus: options.operationStatus && OperationStatus.tool(name, options.operationStatus),
     handlers: key,
     of: identity,
     toLayer
   })
 }
+
+/**
+ * Lists every tool that the connector serves: those declared, and its own.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const toolsOf = ({ operationStatus, tools }: Any): ReadonlyArray<Tool.Any> =>
+  operationStatus === undefined ? tools : [...tools, operationStatus]
 
 type Loose = Program["execute"] | Pick<Program, "find" | "execute">
 
@@ -207,7 +226,12 @@ const program = (handler: Loose, services: Context.Context<never>): Program =>
 
 const faultsOf = (
   name: string,
-  options: { readonly version: string; readonly instructions?: string; readonly tools: ReadonlyArray<Tool.Any> }
+  options: {
+    readonly version: string
+    readonly instructions?: string
+    readonly tools: ReadonlyArray<Tool.Any>
+    readonly operationStatus?: Policy
+  }
 ) => {
   const faults: Array<string> = []
   if (!/^[a-z][a-z0-9-]{0,63}$/.test(name))
@@ -216,6 +240,12 @@ const faultsOf = (
   if ((options.instructions ?? "").length > 2048) faults.push("the instructions must be at most 2048 characters")
   if (options.tools.length === 0) faults.push("it has no tools")
   const names = options.tools.map((tool) => tool.name)
+  if (options.operationStatus !== undefined) {
+    names.push(`${name.replaceAll("-", "_")}_operation_status`)
+    if (name.length > 47) faults.push("the name must be at most 47 characters, so that operationStatus has a name too")
+    if (!options.tools.some((tool) => tool.kind === "write"))
+      faults.push("operationStatus is of no use without a write")
+  }
   for (const twice of new Set(names.filter((each, index) => names.indexOf(each) !== index))) {
     faults.push(`two tools are named ${twice}`)
   }

@@ -10,13 +10,13 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as CanonicalJson from "./CanonicalJson.ts"
 import { type Issue, ValidationError } from "./ConnectorError.ts"
-import { sha256All } from "./internal/sha256.ts"
+import { sha256, sha256All } from "./internal/sha256.ts"
 import type { PrincipalData } from "./Principal.ts"
 import type * as Tool from "./Tool.ts"
 
 /**
- * `key` names the record. `guards` lists the guarded fields, and the free ones marked as such, each with a tag of its value. `reference` is the part of the
- * key that may be shown and logged.
+ * `key` names the record. `guards` lists the guarded fields, and the free ones marked as such, each with a tag of its
+ * value. `reference` names the operation to its own caller: `keyOf` makes the key of it, for that caller alone.
  *
  * @category models
  * @since 0.1.0
@@ -29,7 +29,7 @@ export interface IdempotencyKey {
 
 /**
  * Derives the key of a call from its decoded arguments, or takes the client's `explicit` key, in which case every field
- * that is not free is guarded.
+ * that is not free is guarded. With `by`, a derived key's guards say under which explicit key the call was made.
  *
  * Fails with a `ValidationError` when a field has no exact JSON form, or when the explicit key is not 16 to 255 of
  * `A-Z a-z 0-9 _ . : -`.
@@ -42,7 +42,8 @@ export const derive = (
   tool: Tool.AnyWrite,
   principal: PrincipalData,
   input: object,
-  explicit: string | undefined
+  explicit: string | undefined,
+  by?: string
 ): Effect.Effect<IdempotencyKey, ValidationError> =>
   Effect.suspend(() => {
     const { identity, guarded, free, version } = tool.idempotency
@@ -61,7 +62,8 @@ export const derive = (
       return ""
     }
 
-    let material = part(connector) + part(principal.tenant ?? "") + part(principal.id) + part(tool.name)
+    const owner = ownerOf(principal, tool.idempotency.per)
+    let material = part(connector) + owner + part(tool.name)
     material += part(String(version)) + part(explicit === undefined ? "derived" : "explicit")
     if (explicit === undefined) for (const name of [...identity].sort()) material += field(name)
     else material += part(explicit)
@@ -75,17 +77,35 @@ export const derive = (
     const texts = [material]
     for (const name of names) texts.push(salt + field(name))
     for (const name of ignored) texts.push(salt + field(name))
+    if (by !== undefined) texts.push(salt + part(explicitMark) + part(by))
     const [first, ...others] = issues
     if (first !== undefined) return Effect.fail(new ValidationError({ issues: [first, ...others] }))
-    return Effect.map(sha256All(texts), (hashes) => {
-      const key = hashes[0]
+    return Effect.flatMapEager(sha256All(texts), (hashes) => {
+      const reference = hashes[0]
       const entry = (name: string, index: number) => `${name}:${hashes[index + 1].slice(0, 11)};`
       const entries = names.map(entry)
       // A tilde before the name: may differ, and then it is said.
       ignored.forEach((name, index) => entries.push(`~${entry(name, names.length + index)}`))
-      return { key, guards: entries.join(""), reference: key.slice(0, 8) }
+      if (by !== undefined) entries.push(entry(explicitMark, texts.length - 2))
+      const guards = entries.join("")
+      return Effect.mapEager(sha256(owner + reference), (key) => ({ key, guards, reference }))
     })
   })
+
+/**
+ * Makes the key of an operation that this caller has a reference to. With another caller's reference it names no record.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const keyOf = (
+  principal: PrincipalData,
+  per: "principal" | "tenant",
+  reference: string
+): Effect.Effect<string> => sha256(ownerOf(principal, per) + reference)
+
+const ownerOf = ({ id, tenant }: PrincipalData, per: "principal" | "tenant"): string =>
+  part(tenant ?? "") + (per === "tenant" && tenant !== undefined ? "*" : part(id))
 
 const badKey = () =>
   ValidationError.at(
@@ -93,6 +113,9 @@ const badKey = () =>
     "must be 16 to 255 letters, digits or _ . : -",
     "a random key such as a UUID, or none"
   )
+
+/** Stands for the explicit key among the guards: no field has this name. */
+const explicitMark = "!idempotencyKey"
 
 /** With its length before it, so that no choice of parts makes two lists read alike. */
 const part = (text: string): string => `${text.length}:${text}`
@@ -104,7 +127,20 @@ const part = (text: string): string => `${text.length}:${text}`
  * @since 0.1.0
  */
 export const differences = (recorded: string, called: string): ReadonlyArray<string> =>
-  differing(recorded, called).filter((field) => !field.startsWith("~"))
+  differing(recorded, called).filter((field) => !field.startsWith("~") && field !== explicitMark)
+
+/**
+ * Tells whether two calls of one derived key were made under explicit keys that differ. A call without one is nobody's
+ * other call.
+ *
+ * @category comparing
+ * @since 0.1.0
+ */
+export const hasOtherExplicitKey = (recorded: string, called: string): boolean => {
+  const before = tags(recorded).get(explicitMark)
+  const now = tags(called).get(explicitMark)
+  return before !== undefined && now !== undefined && before !== now
+}
 
 /**
  * Names the free fields in which two calls of one key differ.

@@ -9,8 +9,9 @@ import * as Connector from "./Connector.ts"
 import { DefinitionError, type Refusal } from "./ConnectorError.ts"
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { IdempotencyStore } from "./IdempotencyStore.ts"
+import * as OperationStatus from "./internal/operationStatus.ts"
 import { validate } from "./pipeline/1_validate.ts"
-import { authorize } from "./pipeline/2_authorize.ts"
+import { authorize, authorizeReplay } from "./pipeline/2_authorize.ts"
 import * as Idempotency from "./pipeline/3_idempotency.ts"
 import { execute, find, type Lease } from "./pipeline/4_execute.ts"
 import {
@@ -54,6 +55,8 @@ export type Outcome =
       readonly _tag: "Refused"
       readonly refusal: Refusal
       readonly correlationId: string
+      /** Names the operation of a write, once its key is known. */
+      readonly reference: string | undefined
       readonly replay: Replay | undefined
     }
   | { readonly _tag: "NoSuchTool" }
@@ -89,14 +92,17 @@ export function make<C extends Connector.Any>(
 export function make(connector: Connector.Any): Effect.Effect<Pipeline, DefinitionError, any> {
   return Effect.gen(function* () {
     const programs = yield* connector.handlers
-    const tools = new Map<string, Tool.Any>(connector.tools.map((tool: Tool.Any) => [tool.name, tool]))
+    const tools = new Map<string, Tool.Any>(Connector.toolsOf(connector).map((tool) => [tool.name, tool]))
     const writes: ReadonlyArray<Tool.AnyWrite> = connector.tools.filter((tool: Tool.Any) => tool.kind === "write")
-    const once = writes.length === 0 ? notDeclared : yield* Idempotency.make(yield* storeFor(writes))
+    const store = writes.length === 0 ? undefined : yield* storeFor(writes)
+    const once = store === undefined ? notDeclared : yield* Idempotency.make(store)
+    const { operationStatus } = connector
+    const status = operationStatus && store && OperationStatus.program(store)
 
     const steps = Effect.fnUntraced(function* (call: Call, tool: Tool.Any, findings: Findings) {
       const { principal, progress } = call
       const { correlationId, attempts } = findings
-      const program = programs.get(tool.name)
+      const program = tool === operationStatus ? status : programs.get(tool.name)
       if (program === undefined) return yield* Effect.die(new Error(`${tool.name} has no handler`))
 
       const input = yield* validate(tool, call.arguments)
@@ -108,16 +114,25 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
       if (tool.kind === "read") {
         return yield* answerRead(tool, yield* execute({ ...common, key: correlationId }, unlimited))
       }
-      const key = yield* IdempotencyKey.derive(connector.name, tool, principal, input, call.idempotencyKey)
+      const explicit = call.idempotencyKey
+      const given = yield* IdempotencyKey.derive(connector.name, tool, principal, input, explicit)
+      // A client that mints a key for each attempt would write twice. Where an occurrence says that a repeat is meant, the
+      // operation goes by its meaning, and the client's key is bound to it.
+      const isBound = explicit !== undefined && tool.idempotency.occurrence !== undefined
+      const key = isBound
+        ? yield* IdempotencyKey.derive(connector.name, tool, principal, input, undefined, explicit)
+        : given
       findings.reference = key.reference
       const execution = { ...common, key: key.key }
       const done = yield* once({
         tool,
         key,
+        binding: isBound ? given : undefined,
         attempts,
         execute: (lease) => execute(execution, lease),
         find: find(execution)
       })
+      if (done.earlier !== undefined) yield* authorizeReplay(tool, principal, input)
       findings.replay = replayOf(tool, key, input, done)
       return yield* answerWrite(tool, done, findings.replay)
     })
@@ -154,6 +169,7 @@ const refuse = (
       _tag: "Refused",
       refusal,
       correlationId: findings.correlationId,
+      reference: findings.reference,
       replay: findings.replay
     })
   )

@@ -46,6 +46,9 @@ export type Recovery = "repeatable" | "downstream-key" | "reconcile" | "transact
  * no longer decodes into one that it does, or into undefined. With `recordFailures` a `ValidationError` or
  * `AuthorizationError` of the handler is the operation's result too, and is not tried again: a declined payment.
  *
+ * An operation is its principal's own. With `per: "tenant"` equal calls of all principals of a tenant are one operation,
+ * as for a fleet of agents; `replayTo` then says to whom of them the result of another's call may be given.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -59,7 +62,11 @@ export type Idempotency<Field extends string, R extends Recovery> = {
   readonly maxStoredSize?: number
   readonly migrate?: (result: Schema.Json) => Schema.Json | undefined
   readonly recordFailures?: boolean
-} & ("unknown" extends R ? { readonly checkWith: string } : { readonly checkWith?: string })
+} & (
+  | { readonly per?: "principal"; readonly replayTo?: never }
+  | { readonly per: "tenant"; readonly replayTo: Policy }
+) &
+  ("unknown" extends R ? { readonly checkWith: string } : { readonly checkWith?: string })
 
 /**
  * The contract that `input` and `output` must be: a struct that needs no services to decode.
@@ -163,6 +170,8 @@ export interface Write<
     readonly maxStoredSize: number
     readonly migrate: ((result: Schema.Json) => Schema.Json | undefined) | undefined
     readonly recordFailures: boolean
+    readonly per: "principal" | "tenant"
+    readonly replayTo: Policy | undefined
     readonly checkWith: string | undefined
   }
 }
@@ -287,6 +296,8 @@ export const write = <
       maxStoredSize,
       migrate,
       recordFailures,
+      per: options.idempotency.per ?? "principal",
+      replayTo: options.idempotency.replayTo,
       checkWith
     }
   })

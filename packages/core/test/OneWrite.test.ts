@@ -48,10 +48,18 @@ type Handler = (input: { readonly name: string }) => Effect.Effect<unknown, Conn
 /** A connector with one write, whose handler a test gives, over the store that the test provides. */
 const client = (idempotency: Idempotency, handler: Handler, output?: Tool.StructSchema) => {
   const Workshop = Connector.make("workshop", { version: "1.0.0", tools: [declare(idempotency, output)] })
-  return Effect.map(TestClient.make(Workshop), (client) => (args: object) => client.as(ada).call("make", args)).pipe(
-    Effect.provide([Workshop.toLayer<never>({ make: handler } as never), AuditTrail.layerNone, Logger.layer([])])
-  )
+  return Effect.map(
+    TestClient.make(Workshop),
+    (client): Call =>
+      (args, idempotencyKey) =>
+        client.as(ada).call("make", args, idempotencyKey === undefined ? {} : { idempotencyKey })
+  ).pipe(Effect.provide([Workshop.toLayer<never>({ make: handler } as never), AuditTrail.layerNone, Logger.layer([])]))
 }
+
+type Call = (
+  args: object,
+  idempotencyKey?: string
+) => ReturnType<ReturnType<TestClient.TestClient<ReturnType<typeof declare>>["as"]>["call"]>
 
 const counting = (result: (runs: number) => Effect.Effect<unknown, ConnectorError>) => {
   const state = { runs: 0 }
@@ -129,6 +137,101 @@ describe("what may differ in a repeat:", () => {
     assert.deepStrictEqual((yield* call({ name: "vase", occurrence: 2 })).result, { id: "item 2" })
     assert.deepStrictEqual((yield* call({ name: "vase", occurrence: 2 })).result, { id: "item 2" })
     assert.strictEqual(state.runs, 2)
+  })
+})
+
+describe("a client's own key:", () => {
+  const keyed = (call: { (args: object, idempotencyKey?: string): ReturnType<Call> }) => ({
+    first: (args: object) => call(args, "client-key-number-1"),
+    second: (args: object) => call(args, "client-key-number-2")
+  })
+
+  test("a fresh key for an equal write is told to be a possible duplicate where an occurrence says otherwise", function* () {
+    const { handler, state } = counting(made)
+    const call = yield* client({ occurrence: "occurrence" }, handler)
+    const { first, second } = keyed(call)
+    assert.deepStrictEqual((yield* first({ name: "vase" })).result, { id: "item 1" })
+    assert.deepStrictEqual((yield* first({ name: "vase" })).result, { id: "item 1" })
+    const error = yield* Effect.flip(second({ name: "vase" }))
+    assert.deepStrictEqual(error._tag === "ValidationError" && error.issues, [
+      {
+        path: "idempotencyKey",
+        message: "is a new key for a write that was made before under another one, so nothing was executed",
+        expected: "the earlier key to get its result, or the next occurrence to do it once more on purpose"
+      }
+    ])
+    assert.deepStrictEqual((yield* second({ name: "bowl" })).result, { id: "item 2" })
+    assert.deepStrictEqual((yield* call({ name: "vase" })).result, { id: "item 1" })
+    assert.strictEqual(state.runs, 2)
+  })
+
+  test("one key means one write: with other arguments it is refused by field", function* () {
+    const { handler, state } = counting(made)
+    for (const idempotency of [{ occurrence: "occurrence" }, {}] as const) {
+      const call = yield* client({ ...idempotency, version: Object.keys(idempotency).length + 1 }, handler)
+      const { first } = keyed(call)
+      yield* first({ name: "vase" })
+      const error = yield* Effect.flip(first({ name: "bowl" }))
+      assert.deepStrictEqual(error._tag === "ValidationError" && error.issues.map(({ path }) => path), ["name"])
+    }
+    assert.strictEqual(state.runs, 2)
+  })
+})
+
+describe("whose write it is:", () => {
+  const bea = Principal.make({ id: "bea", tenant: "acme", roles: ["maker", "lead"] })
+  const cy = Principal.make({ id: "cy", tenant: "acme", roles: ["maker"] })
+  const dan = Principal.make({ id: "dan", tenant: "other", roles: ["maker", "lead"] })
+
+  const workshop = (idempotency: Idempotency) => {
+    const { handler, state } = counting(made)
+    const Workshop = Connector.make("work-shop", {
+      version: "1.0.0",
+      tools: [declare(idempotency)],
+      operationStatus: Policy.role("maker")
+    })
+    const status = (client: TestClient.TestClient<never>, principal: typeof bea, reference: unknown) =>
+      Effect.map(
+        client.as(principal).call("work_shop_operation_status" as never, { reference }),
+        ({ result }) => (result as { readonly state: string }).state
+      )
+    return Effect.map(TestClient.make(Workshop), (client) => ({
+      state,
+      call: (principal: typeof bea, args: object) => client.as(principal).call("make", args),
+      status: (principal: typeof bea, reference: unknown) => status(client as never, principal, reference)
+    })).pipe(
+      Effect.provide([Workshop.toLayer<never>({ make: handler } as never), AuditTrail.layerNone, Logger.layer([])])
+    )
+  }
+
+  test("each principal's own, unless the tool says otherwise", function* () {
+    const { call, state } = yield* workshop({})
+    assert.isUndefined((yield* call(bea, { name: "vase" })).replay)
+    assert.isUndefined((yield* call(cy, { name: "vase" })).replay)
+    assert.strictEqual(state.runs, 2)
+  })
+
+  test("a tenant's, for those to whom its results may be given", function* () {
+    const { call, state } = yield* workshop({ per: "tenant", replayTo: Policy.role("lead") } as never)
+    yield* call(cy, { name: "vase" })
+    assert.deepStrictEqual((yield* call(bea, { name: "vase" })).result as unknown, { id: "item 1" })
+    const error = yield* Effect.flip(call(cy, { name: "vase" }))
+    assert.strictEqual(
+      error._tag === "AuthorizationError" && error.message,
+      "The result of an equal make, done by another call, needs the role lead."
+    )
+    assert.isUndefined((yield* call(dan, { name: "vase" })).replay)
+    assert.strictEqual(state.runs, 2)
+  })
+
+  test("its status is told to the one whose write it is, and to nobody else", function* () {
+    const { call, status } = yield* workshop({})
+    yield* call(bea, { name: "vase" })
+    const reference = (yield* call(bea, { name: "vase" })).replay?.reference
+    assert.strictEqual(yield* status(bea, reference), "done")
+    assert.strictEqual(yield* status(cy, reference), "none")
+    assert.strictEqual(yield* status(dan, reference), "none")
+    assert.strictEqual(yield* status(bea, "x".repeat(43)), "none")
   })
 })
 

@@ -56,6 +56,16 @@ const MakeLarge = Tool.write("make_large", {
   maxResultSize: 1024,
   idempotency: { identity, recovery: "unknown", checkWith: "look" }
 })
+const MakeAgain = Tool.write("make_again", {
+  ...base,
+  title: "Make again",
+  input: Schema.Struct({
+    name: base.input.fields.name,
+    memo: Schema.String.check(Schema.isMaxLength(20)).annotate({ description: "A note for people." }),
+    occurrence: Tool.occurrence
+  }),
+  idempotency: { identity, free: ["memo"], occurrence: "occurrence", recovery: "repeatable" }
+})
 const Mine = Tool.read("mine", {
   ...base,
   title: "Mine",
@@ -64,7 +74,8 @@ const Mine = Tool.read("mine", {
 const Hidden = Tool.read("hidden", { ...base, title: "Hidden", allow: Policy.role("admin") })
 const Workshop = Connector.make("workshop", {
   version: "1.2.3",
-  tools: [Look, Make, MakeOnce, MakeLarge, Mine, Hidden]
+  tools: [Look, Make, MakeOnce, MakeAgain, MakeLarge, Mine, Hidden],
+  operationStatus: Policy.role("maker")
 })
 
 let made = 0
@@ -88,6 +99,7 @@ const handlers = Workshop.toLayer({
   look: make,
   make,
   make_once: make,
+  make_again: make,
   make_large: () => Effect.succeed({ text: "x".repeat(2000) }),
   mine: make,
   hidden: make
@@ -262,8 +274,16 @@ Next: fix these arguments, then call again.
           text: "An attempt at this write was cut off, and whether it happened cannot be known from here.\nClass: OutcomeUnknown\nNext: do not repeat it. Check with look first whether it happened, and tell the user.",
           error: { class: "OutcomeUnknown", action: "check", checkWith: "look" }
         }
-        assert.deepStrictEqual(yield* read(client, "make_once", { name: "lost" }), expected)
-        assert.deepStrictEqual(yield* read(client, "make_once", { name: "lost" }), expected)
+        for (const _call of [1, 2]) {
+          const { error, text } = yield* read(client, "make_once", { name: "lost" })
+          const { reference, ...rest } = error
+          assert.match(String(reference), /^[A-Za-z0-9_-]{43}$/)
+          const asked = `\nworkshop_operation_status says what became of it: reference ${String(reference)}`
+          assert.deepStrictEqual({ text: text.replace(asked, ""), error: rest }, expected)
+          assert.include(text, asked)
+          const status = yield* client.call("workshop_operation_status", { reference })
+          assert.strictEqual((status.structuredContent as { readonly state: string }).state, "unknown")
+        }
       })
     )
   )
@@ -321,6 +341,25 @@ Next: fix these arguments, then call again.
     )
   )
 
+  it.live("a repeat says what it ignored, how to do it once more on purpose, and what its status is", () =>
+    withClient(
+      Effect.fnUntraced(function* (client) {
+        yield* client.call("make_again", { name: "vase", memo: "for Bea" })
+        const second = yield* client.call("make_again", { name: "vase", memo: "for Cy" })
+        const { doneAt, reference, ...rest } = Object(second._meta?.["ferrule/replayed"]) as Record<string, unknown>
+        assert.deepStrictEqual(rest, { ignoredFields: ["memo"], onceMore: { occurrence: 2 } })
+        assert.strictEqual(
+          second.content[1].text,
+          `Already done at ${String(doneAt)}: this is the result of that time, and nothing was executed again. The state may have changed since. What differs from that call was ignored: memo. To do it once more on purpose, pass occurrence: 2.`
+        )
+        const status = yield* client.call("workshop_operation_status", { reference })
+        assert.deepStrictEqual(status.structuredContent, { state: "done", since: doneAt })
+        const third = yield* client.call("make_again", { name: "vase", memo: "for Cy", occurrence: 2 })
+        assert.isUndefined(third._meta?.["ferrule/replayed"])
+      })
+    )
+  )
+
   it.live("a repeat with another value is refused by field", () =>
     withClient(
       Effect.fnUntraced(function* (client) {
@@ -350,7 +389,7 @@ Next: fix these arguments, then call again.
         const tools = yield* client.list
         assert.deepStrictEqual(
           tools.map(({ name }) => name),
-          ["look", "make", "make_once", "make_large", "mine"]
+          ["look", "make", "make_once", "make_again", "make_large", "mine", "workshop_operation_status"]
         )
         const hints = (title: string, readOnlyHint: boolean, destructiveHint: boolean) => ({
           title,

@@ -18,7 +18,7 @@ import {
   TransientError,
   ValidationError
 } from "../ConnectorError.ts"
-import { differences, type IdempotencyKey } from "../IdempotencyKey.ts"
+import { differences, hasOtherExplicitKey, type IdempotencyKey } from "../IdempotencyKey.ts"
 import type { Existing, IdempotencyStore, StoreError } from "../IdempotencyStore.ts"
 import { type Attempts, isUncertain, type Lease } from "../pipeline/4_execute.ts"
 import type * as Tool from "../Tool.ts"
@@ -26,11 +26,13 @@ import * as StoredResult from "./storedResult.ts"
 
 /**
  * A write to be done once. `execute` runs the handler while the lease lasts, and counts in `attempts`. `find` looks for
- * what an earlier attempt may have written, the first of them begun at that time (epoch milliseconds).
+ * what an earlier attempt may have written, the first of them begun at that time (epoch milliseconds). `binding` is the
+ * client's own key, where that is not the write's: it may mean this operation and no other.
  */
 export interface Write {
   readonly tool: Tool.AnyWrite
   readonly key: IdempotencyKey
+  readonly binding: IdempotencyKey | undefined
   readonly attempts: Attempts
   readonly execute: (lease: Lease) => Effect.Effect<unknown, ConnectorError>
   readonly find: ((begunAt: number) => Effect.Effect<Option.Option<unknown>, ConnectorError>) | undefined
@@ -70,6 +72,31 @@ export const perform = (task: Task): Effect.Effect<Done, Refused> =>
     const lease = openLease(clock, task.write.tool, 1)
     return Effect.flatMap(claim(task), (found) => (found === undefined ? hold(task, lease) : meet(task, found)))
   })
+
+/**
+ * Holds the client's own key to the arguments that it came with first, unless nothing was written for them. Nobody
+ * settles this record; its guards say it all.
+ */
+export const bound = (task: Task, performed: Effect.Effect<Done, Refused>): Effect.Effect<Done, Refused> => {
+  const { store, write, owner } = task
+  const { attempts, binding, tool } = write
+  if (binding === undefined) return performed
+  const { key, guards } = binding
+  const { lease, unknownRetention: retention } = tool.idempotency
+  const unbound = Effect.suspend(() =>
+    task.released || attempts.count === 0
+      ? logged("A client's key could not be released", store.release({ key, owner }))
+      : Effect.void
+  )
+  return Effect.matchEffect(store.claim({ key, owner, guards, lease, retention }), {
+    onFailure: (error) => Effect.andThen(unbound, unreachable("no")(error)),
+    onSuccess: (found): Effect.Effect<Done, Refused> => {
+      if (found._tag === "Unreadable") return unreadable(tool, found.reason)
+      const conflict = found._tag === "Claimed" ? undefined : conflictOf(found.guards, { ...write, key: binding })
+      return conflict === undefined ? Effect.tapCause(performed, () => unbound) : Effect.fail(conflict)
+    }
+  })
+}
 
 /** Claims the key: nothing when it is ours, else the record as it stands once no live attempt holds it. */
 const claim = (
@@ -277,14 +304,23 @@ const openLease = (clock: Clock.Clock, tool: Tool.AnyWrite, epoch: number): Leas
   return { epoch, left: () => length - Number(clock.monotonicTimeNanosUnsafe() - opened) / 1_000_000 }
 }
 
-export const conflictOf = (recorded: string, write: Write): ValidationError | undefined => {
-  const [first, ...others] = differences(recorded, write.key.guards).map((path) => ({
+export const conflictOf = (recorded: string, { key: { guards }, tool }: Write): ValidationError | undefined => {
+  if (recorded === guards) return undefined
+  const [first, ...others] = differences(recorded, guards).map((path) => ({
     path,
     message: "differs from an earlier call that means the same operation",
     expected: "the earlier value, or other values in the fields that identify the operation"
   }))
-  return first === undefined ? undefined : new ValidationError({ issues: [first, ...others] })
+  if (first !== undefined) return new ValidationError({ issues: [first, ...others] })
+  return hasOtherExplicitKey(recorded, guards) ? possibleDuplicate(tool) : undefined
 }
+
+const possibleDuplicate = ({ idempotency: { occurrence } }: Tool.AnyWrite) =>
+  ValidationError.at(
+    "idempotencyKey",
+    "is a new key for a write that was made before under another one, so nothing was executed",
+    `the earlier key to get its result, or the next ${occurrence} to do it once more on purpose`
+  )
 
 export const outcomeUnknown = ({ idempotency: { checkWith } }: Tool.AnyWrite): OutcomeUnknown =>
   new OutcomeUnknown(checkWith === undefined ? {} : { checkWith })

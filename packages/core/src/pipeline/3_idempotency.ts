@@ -72,17 +72,15 @@ export const make = Effect.fnUntraced(function* (
       write.tool.idempotency.recovery === "transactional" && transaction !== undefined
         ? TransactionalWrite.perform(task, transaction)
         : OneWrite.perform(task)
-    return Effect.flatMap(
-      Effect.forkIn(performed, work, { startImmediately: true, uninterruptible: true }),
-      (fiber) => {
-        const done = fiber.pollUnsafe()
-        if (done !== undefined) return done
-        const run: Run = { task, fiber, callers: 1 }
-        runs.set(write.key.key, run)
-        fiber.addObserver(() => forget(run))
-        return attend(run, restore)
-      }
-    )
+    const whole = OneWrite.bound(task, performed)
+    return Effect.flatMap(Effect.forkIn(whole, work, { startImmediately: true, uninterruptible: true }), (fiber) => {
+      const done = fiber.pollUnsafe()
+      if (done !== undefined) return done
+      const run: Run = { task, fiber, callers: 1 }
+      runs.set(write.key.key, run)
+      fiber.addObserver(() => forget(run))
+      return attend(run, restore)
+    })
   }
 
   /** A run that ends with nothing written leaves the key to those who wait: one of them runs, and the others join it. */

@@ -15,7 +15,7 @@ import type { Done, Refused } from "./3_idempotency.ts"
 import type { Attempts } from "./4_execute.ts"
 
 /**
- * What an answer says when the write was done by an earlier call: when that was, the shown part of its key, the free
+ * What an answer says when the write was done by an earlier call: when that was, the operation's reference, the free
  * fields that differed from that call's and were ignored, and the arguments that would do it once more on purpose.
  */
 export interface Replay {
@@ -120,6 +120,8 @@ export const audit = (findings: Findings, outcome: string): Effect.Effect<void> 
     const { replay, ...found } = findings
     const record = {
       ...found,
+      // Enough to find the calls of one operation, too little to ask for it.
+      reference: findings.reference?.slice(0, 8),
       attempts: findings.attempts.count,
       outcome,
       replayed: replay !== undefined,

@@ -1,13 +1,12 @@
 /**
  * A connector as a `ToolHost`: its pipeline between the protocol's request and result.
  */
-import type * as Connector from "@ferrule/core/Connector"
+import * as Connector from "@ferrule/core/Connector"
 import type { DefinitionError } from "@ferrule/core/ConnectorError"
 import { ValidationError } from "@ferrule/core/ConnectorError"
 import * as Pipeline from "@ferrule/core/Pipeline"
 import * as Policy from "@ferrule/core/Policy"
 import type { PrincipalData } from "@ferrule/core/Principal"
-import type * as CoreTool from "@ferrule/core/Tool"
 import type { Tool } from "@modelcontextprotocol/server"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -25,7 +24,7 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
   connector: C
 ): Effect.fn.Return<ToolHost, DefinitionError, Connector.Requirements<C> | Scope.Scope> {
   const pipeline = yield* Pipeline.make(connector)
-  const tools: ReadonlyArray<CoreTool.Any> = connector.tools
+  const tools = Connector.toolsOf(connector)
   const names = new Set(tools.map((tool) => tool.name))
   const definitions = tools.map(ofTool)
   const listings = new Map<string, Array<Tool>>()
@@ -96,7 +95,7 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
       // Nobody would see the span, and it costs as much as the rest of a read.
       const untraced = parent === undefined && fiber.getRef(Tracer.Tracer) === noTracer
       return Effect.map(untraced ? run(request) : traced(request, parent), (outcome) =>
-        outcome._tag === "NoSuchTool" ? undefined : ofOutcome(request.name, outcome)
+        outcome._tag === "NoSuchTool" ? undefined : ofOutcome(request.name, outcome, connector.operationStatus?.name)
       )
     })
 

@@ -24,8 +24,13 @@ const actions = {
   Internal: "stop"
 } as const satisfies Record<Refusal["_tag"], string>
 
-export const ofOutcome = (tool: string, outcome: Exclude<Outcome, { readonly _tag: "NoSuchTool" }>): CallToolResult => {
-  if (outcome._tag === "Refused") return ofRefusal(tool, outcome)
+/** `statusTool` names the read tool that says what has become of a write, where the connector has one. */
+export const ofOutcome = (
+  tool: string,
+  outcome: Exclude<Outcome, { readonly _tag: "NoSuchTool" }>,
+  statusTool: string | undefined
+): CallToolResult => {
+  if (outcome._tag === "Refused") return ofRefusal(tool, outcome, statusTool)
   const { answer, replay } = outcome
   const text = { type: "text" as const, text: answer.json }
   if (replay === undefined) return { content: [text], structuredContent: answer.value }
@@ -52,15 +57,38 @@ const replayed = ({ doneAt, ignored, onceMore, reference }: Replay) => ({
 
 const ofRefusal = (
   tool: string,
-  { correlationId, refusal, replay }: Extract<Outcome, { readonly _tag: "Refused" }>
-): CallToolResult => ({
-  isError: true,
-  content: [{ type: "text", text: textOf(tool, refusal) }],
-  _meta: {
-    "ferrule/error": { class: refusal._tag, action: actions[refusal._tag], correlationId, ...detailsOf(refusal) },
-    ...(replay !== undefined && { [replayedKey]: replayed(replay) })
+  { correlationId, reference, refusal, replay }: Extract<Outcome, { readonly _tag: "Refused" }>,
+  statusTool: string | undefined
+): CallToolResult => {
+  const text = textOf(tool, refusal)
+  const open = reference !== undefined && isOpen(refusal)
+  return {
+    isError: true,
+    content: [
+      {
+        type: "text",
+        text:
+          open && statusTool !== undefined
+            ? `${text}\n${statusTool} says what became of it: reference ${reference}`
+            : text
+      }
+    ],
+    _meta: {
+      "ferrule/error": {
+        class: refusal._tag,
+        action: actions[refusal._tag],
+        correlationId,
+        ...(open && { reference }),
+        ...detailsOf(refusal)
+      },
+      ...(replay !== undefined && { [replayedKey]: replayed(replay) })
+    }
   }
-})
+}
+
+/** Whether the write may have happened, as far as this refusal tells. */
+const isOpen = (refusal: Refusal): boolean =>
+  refusal._tag === "OutcomeUnknown" || (refusal._tag === "TransientError" && refusal.applied === "unknown")
 
 const detailsOf = (refusal: Refusal): Record<string, unknown> => {
   switch (refusal._tag) {

@@ -1,0 +1,83 @@
+/**
+ * The read tool that says what has become of a write, for a caller whose answer was lost or left open.
+ */
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Program } from "../Connector.ts"
+import { TransientError } from "../ConnectorError.ts"
+import { keyOf } from "../IdempotencyKey.ts"
+import type { Existing, IdempotencyStore, Unreadable } from "../IdempotencyStore.ts"
+import type { Policy } from "../Policy.ts"
+import { Principal } from "../Principal.ts"
+import * as Tool from "../Tool.ts"
+
+const input = Schema.Struct({
+  reference: Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_-]{43}$/)).annotate({
+    description: "The write's reference, as an earlier answer gave it: 43 letters, digits, _ and -."
+  })
+})
+
+const output = Schema.Struct({
+  state: Schema.Literals(["running", "done", "unknown", "none"]).annotate({
+    description:
+      "running: wait, then repeat the same call. done: repeating the same call returns its result. unknown: an attempt was " +
+      "cut off, and it may have been applied. none: nothing of it is recorded, so nothing was applied within the time that " +
+      "records are kept."
+  }),
+  since: Schema.optionalKey(
+    Schema.String.check(Schema.isMaxLength(40)).annotate({
+      description: "When it was done, or else when its first attempt began: ISO 8601, UTC."
+    })
+  )
+})
+
+/** Declares the tool, named after the connector. */
+export const tool = (connector: string, allow: Policy): Tool.AnyRead =>
+  Tool.read(`${connector.replaceAll("-", "_")}_operation_status`, {
+    title: "Status of a write",
+    description:
+      "Says what has become of a write that you called before, by the reference in its answer. Use it when an answer was " +
+      "lost, timed out or said that the outcome is unknown. It executes nothing. It knows only your own writes.",
+    input,
+    output,
+    allow,
+    openWorld: false
+  })
+
+/** Looks for the operation under the caller's own name, so the reference of another caller's finds nothing. */
+export const program = (store: IdempotencyStore["Service"]): Program => ({
+  find: undefined,
+  services: Context.empty(),
+  execute: (given) =>
+    Effect.gen(function* () {
+      const { reference } = given as typeof input.Type
+      const principal = yield* Effect.flatMap(Effect.serviceOption(Principal), Effect.fromOption)
+      const own = yield* keyOf(principal, "principal", reference)
+      const shared = yield* keyOf(principal, "tenant", reference)
+      const record = (yield* store.read(own)) ?? (yield* store.read(shared))
+      return statusOf(record)
+    }).pipe(
+      Effect.catchTags({
+        StoreError: (error) =>
+          Effect.andThen(
+            Effect.logError("The idempotency store failed", error),
+            Effect.fail(
+              new TransientError({ message: "The connector can't reach its record of writes", applied: "no" })
+            )
+          ),
+        // The pipeline provides the principal to every program.
+        NoSuchElementError: Effect.die
+      })
+    )
+})
+
+const statusOf = (record: Existing | Unreadable | undefined): typeof output.Type => {
+  if (record === undefined) return { state: "none" }
+  if (record._tag === "Unreadable") return { state: "unknown" }
+  const { createdAt, lapsed, settledAt, state } = record
+  const since = DateTime.formatIso(DateTime.makeUnsafe(settledAt ?? createdAt))
+  if (state === "settled") return { state: "done", since }
+  return { state: state === "claimed" && !lapsed ? "running" : "unknown", since }
+}
