@@ -1,0 +1,187 @@
+import {
+  AuditTrail,
+  Connector,
+  type ConnectorError,
+  IdempotencyStore,
+  Operation,
+  Policy,
+  Principal,
+  Tool,
+  TransientError,
+  ValidationError
+} from "@ferrule/core"
+import { TestClient } from "@ferrule/core/testing"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Context, Effect, Exit, Fiber, Layer, Logger, Schedule, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import * as SqlIdempotencyStore from "../src/SqlIdempotencyStore.ts"
+import { client, connected, newName, newTable, TestSchema } from "./fixtures/postgres.ts"
+
+const Text = Schema.String.check(Schema.isMaxLength(50)).annotate({ description: "A text." })
+const ada = Principal.make({ id: "ada", roles: ["clerk"] })
+
+const Book = Tool.write("book", {
+  title: "Book",
+  description: "Books an entry in the database that also keeps the records.",
+  input: Schema.Struct({ account: Text, amount: Schema.optionalKey(Text) }),
+  output: Schema.Struct({ id: Schema.Int.annotate({ description: "The entry's number." }) }),
+  allow: Policy.role("clerk"),
+  timeout: "2 seconds",
+  retry: Schedule.recurs(2),
+  idempotency: { identity: ["account"], recovery: "transactional" }
+})
+const Ledger = Connector.make("ledger", { version: "1.0.0", tools: [Book] })
+
+const Entries = Schema.Array(Schema.Struct({ id: Schema.Int, account: Schema.String }))
+
+/** The handlers' table and the records', in one database. */
+const newBooks = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const [entries, records] = [yield* newName, yield* newTable]
+  yield* sql`CREATE TABLE ${sql.literal(entries)} (id serial PRIMARY KEY, account text NOT NULL)`
+  const entered = Effect.map(sql`SELECT id, account FROM ${sql.literal(entries)}`, Schema.decodeUnknownSync(Entries))
+  const recorded = Effect.map(sql`SELECT count(*)::int AS count FROM ${sql.literal(records)}`, ([row]) => row["count"])
+  return { entries, records, entered, recorded }
+})
+
+type Books = Effect.Success<typeof newBooks>
+
+/** An instance of the connector with a pool of its own. `then` runs in the handler after it has written. */
+const newInstance = Effect.fnUntraced(function* (
+  { entries, records }: Books,
+  then: Effect.Effect<unknown, ConnectorError, SqlClient.SqlClient | Operation> = Effect.void
+) {
+  const database = yield* Layer.build(client({ maxConnections: 8 }))
+  const sql = Context.get(database, SqlClient.SqlClient)
+  const handlers = Ledger.toLayer({
+    book: ({ account }) =>
+      Effect.gen(function* () {
+        const [row] = yield* Effect.orDie(
+          sql`INSERT INTO ${sql.literal(entries)} (account) VALUES (${account}) RETURNING id`
+        )
+        yield* then
+        return { id: Number(row["id"]) }
+      }).pipe(Effect.provideService(SqlClient.SqlClient, sql))
+  })
+  const store = SqlIdempotencyStore.layer({ table: records }).pipe(Layer.provide(Layer.succeedContext(database)))
+  const quiet = Layer.merge(AuditTrail.layerNone, Logger.layer([]))
+  const services = yield* Layer.build(Layer.mergeAll(handlers, store, quiet))
+  const made = yield* Effect.provide(TestClient.make(Ledger), services)
+  return (account: string, args: object = {}) =>
+    Effect.provide(made.as(ada).call("book", { account, ...args }), services)
+})
+
+layer(TestSchema.layer, { excludeTestServices: true })("a transactional write", (it) => {
+  it.effect("is one commit with its record, and a repeat is answered from it", () =>
+    Effect.gen(function* () {
+      const books = yield* newBooks
+      const call = yield* newInstance(books)
+      const first = yield* call("rent")
+      const second = yield* call("rent")
+      assert.deepStrictEqual(second.result, first.result)
+      assert.isUndefined(first.replay)
+      assert.isDefined(second.replay)
+      assert.strictEqual((yield* books.entered).length, 1)
+      const conflict = yield* Effect.flip(call("rent", { amount: "7" }))
+      assert.strictEqual(conflict._tag, "ValidationError")
+    })
+  )
+
+  const failures: Record<string, [Effect.Effect<unknown, ConnectorError>, string]> = {
+    "is refused": [
+      Effect.fail(new ValidationError({ issues: [{ path: "account", message: "is closed", expected: "" }] })),
+      "ValidationError"
+    ],
+    "says that it may have written": [Effect.fail(new TransientError({ message: "No answer" })), "TransientError"],
+    dies: [Effect.die(new Error("a secret")), "Internal"],
+    "takes too long": [Effect.sleep("10 seconds"), "TransientError"]
+  }
+  for (const [what, [failure, tag]] of Object.entries(failures)) {
+    it.effect(`that ${what} leaves neither an entry nor a record, and says so`, () =>
+      Effect.gen(function* () {
+        const books = yield* newBooks
+        const failing = yield* newInstance(books, failure)
+        const error = yield* Effect.flip(failing("rent"))
+        assert.strictEqual(error._tag, tag)
+        if (error._tag === "TransientError") assert.strictEqual(error.applied, "no")
+        assert.deepStrictEqual(yield* books.entered, [])
+        assert.strictEqual(yield* books.recorded, 0)
+        const call = yield* newInstance(books)
+        assert.isUndefined((yield* call("rent")).replay)
+        assert.strictEqual((yield* books.entered).length, 1)
+      })
+    )
+  }
+
+  it.effect("is tried again in a transaction of its own, whatever the one before has broken", () =>
+    Effect.gen(function* () {
+      const books = yield* newBooks
+      let attempts = 0
+      const breaking = Effect.gen(function* () {
+        attempts++
+        if ((yield* Operation).attempt !== attempts) return yield* Effect.die("a wrong count")
+        if (attempts === 3) return
+        const sql = yield* SqlClient.SqlClient
+        yield* Effect.ignore(sql`SELECT 1 / 0`)
+        return yield* new TransientError({ message: "The statement failed" })
+      })
+      const call = yield* newInstance(books, breaking)
+      assert.isUndefined((yield* call("rent")).replay)
+      assert.strictEqual(attempts, 3)
+      assert.strictEqual((yield* books.entered).length, 1)
+    })
+  )
+
+  it.effect("whose connection is cut leaves nothing, and the same call then writes once", () =>
+    Effect.gen(function* () {
+      const books = yield* newBooks
+      let cut = false
+      const admin = yield* connected()
+      const cutting = Effect.gen(function* () {
+        if (cut) return
+        cut = true
+        const sql = yield* SqlClient.SqlClient
+        const [row] = yield* Effect.orDie(sql`SELECT pg_backend_pid() AS pid`)
+        yield* Effect.orDie(admin`SELECT pg_terminate_backend(${row["pid"]})`)
+      })
+      const call = yield* newInstance(books, cutting)
+      const exit = yield* Effect.exit(call("rent"))
+      // The cut shows at the settle, which is safe to repeat, so the call itself may already have done it again.
+      if (Exit.isFailure(exit)) assert.isUndefined((yield* call("rent")).replay)
+      assert.strictEqual((yield* books.entered).length, 1)
+      assert.strictEqual(yield* books.recorded, 1)
+      assert.isDefined((yield* call("rent")).replay)
+    })
+  )
+
+  it.effect("that 100 callers ask of two instances at once is done once, and all get its result", () =>
+    Effect.gen(function* () {
+      const books = yield* newBooks
+      const instances = [
+        yield* newInstance(books, Effect.sleep("100 millis")),
+        yield* newInstance(books, Effect.sleep("100 millis"))
+      ]
+      const calls = yield* Effect.forEach(
+        Array.from({ length: 100 }, (_, index) => instances[index % 2]("rent")),
+        (call) => Effect.forkChild(call, { startImmediately: true })
+      )
+      const ends = yield* Effect.all(calls.map(Fiber.join))
+      const [entry] = yield* books.entered
+      assert.deepStrictEqual(new Set(ends.map(({ result }) => result.id)), new Set([entry.id]))
+      assert.strictEqual(ends.filter(({ replay }) => replay === undefined).length, 1)
+      assert.strictEqual((yield* books.entered).length, 1)
+    })
+  )
+})
+
+describe("a store without transactions", () => {
+  it.effect("is refused by a connector with a transactional write, before anything is served", () =>
+    Effect.gen(function* () {
+      const handlers = Ledger.toLayer({ book: () => Effect.succeed({ id: 1 }) })
+      const error = yield* Effect.flip(
+        Effect.provide(TestClient.make(Ledger), [handlers, IdempotencyStore.layerMemory, AuditTrail.layerNone])
+      )
+      assert.include(error.message, "book is transactional")
+    }).pipe(Effect.scoped)
+  )
+})
