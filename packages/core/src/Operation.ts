@@ -4,6 +4,8 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
+import type { ConnectorError } from "./ConnectorError.ts"
 
 /**
  * Provides the current call.
@@ -32,6 +34,17 @@ export class Operation extends Context.Service<
      * still recognises the repeat when the store has lost its records. For a read it is unique to the call.
      */
     readonly idempotencyKey: (provider: string) => Effect.Effect<string>
+    /**
+     * Does a part of a write once, with a result of its own that is kept: when the write is executed again after a crash or
+     * a failure, a step that was done returns it instead of running. Give each step of a write a name of its own. A step
+     * that was cut off goes by the tool's recovery, and where that is `"reconcile"` it stays unknown. It costs a claim and a
+     * settle; a write with more than a few steps is better off in a workflow.
+     */
+    readonly step: <A, I, E extends ConnectorError, R>(
+      name: string,
+      schema: Schema.Codec<A, I>,
+      effect: Effect.Effect<A, E, R>
+    ) => Effect.Effect<A, ConnectorError, R>
     /** Reports progress to a client that asked for it; `progress` must rise. Does nothing for the others. */
     readonly progress: (progress: number, total?: number, message?: string) => Effect.Effect<void>
   }

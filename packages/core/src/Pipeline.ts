@@ -10,6 +10,7 @@ import { DefinitionError, type Refusal } from "./ConnectorError.ts"
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { IdempotencyStore } from "./IdempotencyStore.ts"
 import * as OperationStatus from "./internal/operationStatus.ts"
+import * as Step from "./internal/step.ts"
 import { validate } from "./pipeline/1_validate.ts"
 import { authorize, authorizeReplay } from "./pipeline/2_authorize.ts"
 import * as Idempotency from "./pipeline/3_idempotency.ts"
@@ -112,7 +113,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
 
       const common = { tool, program, principal, input, correlationId, attempts, progress }
       if (tool.kind === "read") {
-        return yield* answerRead(tool, yield* execute({ ...common, key: correlationId }, unlimited))
+        return yield* answerRead(tool, yield* execute({ ...common, key: correlationId, step: Step.inline }, unlimited))
       }
       const explicit = call.idempotencyKey
       const given = yield* IdempotencyKey.derive(connector.name, tool, principal, input, explicit)
@@ -123,7 +124,8 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
         ? yield* IdempotencyKey.derive(connector.name, tool, principal, input, undefined, explicit)
         : given
       findings.reference = key.reference
-      const execution = { ...common, key: key.key }
+      const step = tool.idempotency.recovery === "transactional" ? Step.inline : Step.make(once, tool, key)
+      const execution = { ...common, key: key.key, step }
       const done = yield* once({
         tool,
         key,

@@ -367,6 +367,63 @@ describe("what a handler is told:", () => {
   )
 })
 
+describe("a write in steps:", () => {
+  const lost = new TransientError({ message: "The answer was lost" })
+
+  const steps = (recovery: Tool.Recovery, failing: (attempt: number) => Effect.Effect<unknown, ConnectorError>) => {
+    const done: Array<string> = []
+    let attempts = 0
+    const part = (name: string) =>
+      Effect.gen(function* () {
+        done.push(name)
+        return yield* Effect.as(failing(name === "ship" ? ++attempts : 0), DateTime.makeUnsafe(done.length))
+      })
+    const handler = () =>
+      Effect.gen(function* () {
+        const { step } = yield* Operation
+        const charged = yield* step("charge", Schema.DateTimeUtc, part("charge"))
+        yield* step("ship", Schema.DateTimeUtc, part("ship"))
+        return { id: `charged ${DateTime.toEpochMillis(charged)}` }
+      })
+    return Effect.map(client({ recovery, checkWith: undefined } as never, handler), (call) => ({ call, done }))
+  }
+
+  test("a step that was done is not done again when a later one failed without writing", function* () {
+    const { call, done } = yield* steps("repeatable", (attempt) =>
+      attempt === 1 ? Effect.fail(notApplied) : Effect.void
+    )
+    assert.strictEqual((yield* Effect.flip(call({ name: "vase" })))._tag, "TransientError")
+    assert.deepStrictEqual((yield* call({ name: "vase" })).result, { id: "charged 1" })
+    assert.deepStrictEqual(done, ["charge", "ship", "ship"])
+  })
+
+  test("a step that was cut off goes by the tool's recovery, and those before it stay done", function* () {
+    const { call, done } = yield* steps("downstream-key", (attempt) =>
+      attempt === 1 ? Effect.fail(lost) : Effect.void
+    )
+    assert.strictEqual((yield* Effect.flip(call({ name: "vase" })))._tag, "TransientError")
+    assert.deepStrictEqual((yield* call({ name: "vase" })).result, { id: "charged 1" })
+    assert.deepStrictEqual(done, ["charge", "ship", "ship"])
+  })
+
+  test("a step of a tool that can't find out leaves the whole unknown", function* () {
+    const { call, done } = yield* steps("unknown", (attempt) => (attempt === 1 ? Effect.fail(lost) : Effect.void))
+    assert.strictEqual((yield* Effect.flip(call({ name: "vase" })))._tag, "OutcomeUnknown")
+    assert.strictEqual((yield* Effect.flip(call({ name: "vase" })))._tag, "OutcomeUnknown")
+    assert.deepStrictEqual(done, ["charge", "ship"])
+  })
+
+  test("a step that was done for other arguments refuses these", function* () {
+    const { call, done } = yield* steps("repeatable", (attempt) =>
+      attempt === 1 ? Effect.fail(notApplied) : Effect.void
+    )
+    yield* Effect.flip(call({ name: "vase", color: "red" }))
+    const error = yield* Effect.flip(call({ name: "vase", color: "blue" }))
+    assert.deepStrictEqual(error._tag === "ValidationError" && error.issues.map(({ path }) => path), ["color"])
+    assert.deepStrictEqual(done, ["charge", "ship"])
+  })
+})
+
 describe("a declaration is refused:", () => {
   it.effect("transactional over a store without transactions", () =>
     Effect.gen(function* () {

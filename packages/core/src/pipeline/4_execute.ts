@@ -37,6 +37,7 @@ export interface Execution {
   /** What `Operation.idempotencyKey` is derived from: the write's key, or something unique for a read. */
   readonly key: string
   readonly attempts: Attempts
+  readonly step: Operation["Service"]["step"]
   readonly progress: ((progress: number, total?: number, message?: string) => Effect.Effect<void>) | undefined
 }
 
@@ -171,6 +172,7 @@ const operationOf = (execution: Execution, epoch: number): Operation["Service"] 
   attempt: execution.attempts.count,
   epoch,
   idempotencyKey: (provider) => sha256(`${provider.length}:${provider}${execution.key}`),
+  step: execution.step,
   progress: execution.progress ?? noProgress
 })
 

@@ -1,0 +1,83 @@
+/**
+ * A part of a write that has a record of its own, so that an attempt that goes on after a crash does not do it again.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { type ConnectorError, TransientError } from "../ConnectorError.ts"
+import type { IdempotencyKey } from "../IdempotencyKey.ts"
+import type { Operation } from "../Operation.ts"
+import { type Attempts, isUncertain } from "../pipeline/4_execute.ts"
+import type * as Tool from "../Tool.ts"
+import type { Done, Refused, Write } from "./oneWrite.ts"
+import { sha256 } from "./sha256.ts"
+import * as StoredResult from "./storedResult.ts"
+
+type Once = (write: Write) => Effect.Effect<Done, Refused>
+
+/** A read has nothing to keep, and a transaction keeps or undoes the whole. */
+export const inline: Operation["Service"]["step"] = (_name, _schema, effect) => effect
+
+export const make =
+  (once: Once, tool: Tool.AnyWrite, parent: IdempotencyKey): Operation["Service"]["step"] =>
+  (name, schema, effect) =>
+    Effect.gen(function* () {
+      const context = yield* Effect.context<Effect.Services<typeof effect>>()
+      const key = yield* sha256(`${name.length}:${name}${parent.key}`)
+      const attempts: Attempts = { count: 0, uncertain: false, abandoned: false }
+      const codec = Schema.toCodecJson(schema)
+      const part = partOf(tool, name, codec)
+      const { stored } = yield* once({
+        tool: part,
+        // The same guards, since the write's own record is gone when it failed without writing.
+        key: { key, guards: parent.guards, reference: parent.reference },
+        binding: undefined,
+        attempts,
+        find: undefined,
+        execute: ({ left }) =>
+          Effect.suspend(() => {
+            if (left() <= 0 || attempts.abandoned) return Effect.interrupt
+            attempts.count++
+            return Effect.tapCause(Effect.provideContext(effect, context), (cause) =>
+              Effect.sync(() => {
+                attempts.uncertain ||= cause.reasons.some(isUncertain)
+              })
+            )
+          })
+      })
+      const { value } = yield* StoredResult.answerOf(part, stored)
+      return yield* Effect.orDie(Schema.decodeUnknownEffect(codec)(value["value"]))
+    }).pipe(
+      // A handler knows three classes. What is not known of a part is not known of the whole.
+      Effect.catchTags({
+        OutcomeUnknown: ({ message }) => Effect.fail(unknownPart(name, message)),
+        ResultUnavailable: ({ message }) => Effect.fail(unknownPart(name, message))
+      })
+    )
+
+const unknownPart = (name: string, message: string): ConnectorError =>
+  new TransientError({ message: `Step ${name}: ${message}`, applied: "unknown" })
+
+/** The tool with the step's result in place of its own. Only the whole write can look for what it has written. */
+const partOf = <A>(tool: Tool.AnyWrite, name: string, codec: Schema.Codec<A, Schema.Json>): Tool.AnyWrite => {
+  const encode = Schema.encodeUnknownResult(codec)
+  const decode = Schema.decodeUnknownResult(codec)
+  const unfit = [{ path: "value", message: "does not fit the step's schema", expected: "" }] as const
+  const { recovery } = tool.idempotency
+  return {
+    ...tool,
+    name: `${tool.name}: ${name}`,
+    output: {
+      ...tool.output,
+      encode: (result: unknown) =>
+        Result.mapBoth(encode(result), { onSuccess: (value) => ({ value }), onFailure: () => unfit }),
+      decode: (stored: unknown) => Result.mapError(decode((stored as { readonly value?: unknown }).value), () => unfit)
+    },
+    idempotency: {
+      ...tool.idempotency,
+      recovery: recovery === "reconcile" ? "unknown" : recovery,
+      migrate: undefined,
+      recordFailures: false
+    }
+  }
+}
