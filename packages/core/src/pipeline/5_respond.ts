@@ -117,17 +117,23 @@ export interface Findings {
 /** Leaves the audit record of a call that has ended. A trail that fails does not take the answer from its caller. */
 export const audit = (findings: Findings, outcome: string): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    const { replay, ...found } = findings
-    const record = {
-      ...found,
+    const record: AuditRecord = {
+      time: findings.time,
+      connector: findings.connector,
+      correlationId: findings.correlationId,
+      principal: findings.principal,
+      tenant: findings.tenant,
+      tool: findings.tool,
+      decision: findings.decision,
       // Enough to find the calls of one operation, too little to ask for it.
       reference: findings.reference?.slice(0, 8),
       attempts: findings.attempts.count,
       outcome,
-      replayed: replay !== undefined,
+      replayed: findings.replay !== undefined,
       duration: fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - findings.time
     }
-    return Effect.catchCause(fiber.getRef(AuditTrail).record(record), (cause) =>
-      Effect.logError("An audit record was not kept", cause, record)
-    )
+    return Effect.matchCauseEffectEager(fiber.getRef(AuditTrail).record(record), {
+      onSuccess: () => Effect.void,
+      onFailure: (cause) => Effect.logError("An audit record was not kept", cause, record)
+    })
   })

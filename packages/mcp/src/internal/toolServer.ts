@@ -63,11 +63,12 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
 
   /** Runs the call; a defect, of which the pipeline leaves none, is logged here and never described to the client. */
   const callHost = (request: ToolRequest): Effect.Effect<CallToolResult | Fault> =>
-    Effect.suspend(() => runWhileRising(host, request)).pipe(
-      Effect.map((result) => result ?? unknownTool),
-      Effect.catchCause((cause) =>
-        Effect.as(Effect.logError("A tool call died outside the pipeline", cause), internalError)
-      )
+    Effect.matchCauseEffect(
+      Effect.suspend(() => runWhileRising(host, request)),
+      {
+        onSuccess: (result): Effect.Effect<CallToolResult | Fault> => Effect.succeed(result ?? unknownTool),
+        onFailure: (cause) => Effect.as(Effect.logError("A tool call died outside the pipeline", cause), internalError)
+      }
     )
 
   const answer: ToolServer["answer"] = (request, caller) => {
