@@ -1,4 +1,7 @@
 import * as Core from "@ferrule/core"
+import * as EncryptedIdempotencyStore from "@ferrule/core/EncryptedIdempotencyStore"
+import * as RedisIdempotencyStore from "@ferrule/core/RedisIdempotencyStore"
+import * as SqlIdempotencyStore from "@ferrule/core/SqlIdempotencyStore"
 import * as SqliteIdempotencyStore from "@ferrule/core/SqliteIdempotencyStore"
 import * as Testing from "@ferrule/core/testing"
 import { assert, describe, it } from "@effect/vitest"
@@ -34,6 +37,9 @@ describe("@ferrule/core", () => {
       "ValidationError"
     ])
     assert.deepStrictEqual(Object.keys(SqliteIdempotencyStore).sort(), ["layer", "make"])
+    assert.deepStrictEqual(Object.keys(SqlIdempotencyStore).sort(), ["layer", "layerMigrations", "make"])
+    assert.deepStrictEqual(Object.keys(RedisIdempotencyStore).sort(), ["layer", "make"])
+    assert.deepStrictEqual(Object.keys(EncryptedIdempotencyStore).sort(), ["layer", "layerConfig", "make"])
     assert.deepStrictEqual(Object.keys(Testing).sort(), ["IdempotencyStoreContract", "TestClient"])
   })
 
