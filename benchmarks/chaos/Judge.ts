@@ -29,7 +29,7 @@ export interface Verdict {
   readonly effects: number
   /** How often it was asked to again, where the recovery allows that: it knew the key, or it changed nothing. */
   readonly repeats: number
-  /** Whether its result was given while the store could not be reached, and its process died before it could be. */
+  /** Whether its result was given while the store could not be reached, and a later caller was told that it is unknown. */
   readonly unsettled: boolean
   readonly unknownSeen: boolean
   readonly unknownLeft: boolean
@@ -71,9 +71,9 @@ export const judge = (key: Key, requests: ReadonlyArray<Request>): Verdict => {
   }
 }
 
-/** A result is worth more than its record, so it is given also when the store is down. It takes two faults to lose it. */
+/** A result is worth more than its record: it is given also when the store can't be reached, and settled later. */
 const mayBeUnsettled = ({ hits, recovery }: Key): boolean =>
-  recovery === "unknown" && (hits.has("restart") || hits.has("cut")) && (hits.has("kill") || hits.has("pause"))
+  recovery === "unknown" && (hits.has("restart") || hits.has("cut"))
 
 /** To repeat is allowed to a repeatable write after a fault, each time by an attempt of its own. */
 const duplicatesOf = ({ recovery }: Key, effects: ReadonlyArray<Request>, hit: boolean): number => {

@@ -43,7 +43,7 @@ export interface Figures {
   /** Operations that a fault can have touched. */
   hit: number
   repeats: number
-  /** Operations whose result was given, and is unknown since: their process died while it could not reach the store. */
+  /** Operations whose result was given while the store could not be reached, and then called unknown. */
   unsettled: number
   unknownSeen: number
   unknownLeft: number

@@ -75,13 +75,18 @@ interface Command {
 /** Runs a server behind a proxy. */
 const serve = Effect.fnUntraced(function* (command: Command, port: number, reaper: Reaper) {
   let server: ChildProcess | undefined
-  const begin = Effect.suspend(() => {
-    server = spawn(command.file, command.args, { stdio: "ignore", ...command.user })
-    reaper.watch(server.pid!)
-    return command.answers
+  const begin = Effect.gen(function* () {
+    const child = spawn(command.file, command.args, { stdio: "ignore", ...command.user })
+    server = child
+    yield* attempt(`${command.file} can't be started`, () => once(child, "spawn"))
+    reaper.watch(child.pid!)
+    const ended = Effect.callback<never, ServerError>((resume) => {
+      child.once("exit", () => resume(Effect.fail(new ServerError({ message: `${command.file} ended by itself` }))))
+    })
+    yield* Effect.raceFirst(command.answers, ended)
   })
   const end = Effect.promise(async () => {
-    if (server === undefined || server.exitCode !== null || server.signalCode !== null) return
+    if (server?.pid === undefined || server.exitCode !== null || server.signalCode !== null) return
     const ended = once(server, "exit")
     server.kill("SIGKILL")
     await ended
@@ -90,7 +95,7 @@ const serve = Effect.fnUntraced(function* (command: Command, port: number, reape
   // Right after its end the memory or the port of the old one can still be taken.
   const patiently = Effect.retry(
     Effect.tapError(begin, () => end),
-    Schedule.spaced("50 millis").pipe(Schedule.upTo({ times: 20 }))
+    Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "10 seconds" }))
   )
   yield* Effect.acquireRelease(patiently, () => end)
   const proxy = yield* Proxy.make(port)
@@ -173,12 +178,10 @@ const userOf = (name: string) => {
 }
 
 const run = (file: string, args: ReadonlyArray<string>, user: Command["user"]): Effect.Effect<void, ServerError> =>
-  Effect.asVoid(
-    Effect.tryPromise({
-      try: () => promisify(execFile)(file, [...args], { ...user, cwd: "/" }),
-      catch: (cause) => new ServerError({ message: `${file} failed`, cause })
-    })
-  )
+  attempt(`${file} failed`, () => promisify(execFile)(file, [...args], { ...user, cwd: "/" }))
+
+const attempt = (message: string, attempt: () => Promise<unknown>): Effect.Effect<void, ServerError> =>
+  Effect.asVoid(Effect.tryPromise({ try: attempt, catch: (cause) => new ServerError({ message, cause }) }))
 
 const until = (attempt: Effect.Effect<void, ServerError>): Effect.Effect<void, ServerError> =>
   Effect.retry(attempt, Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "10 seconds" })))

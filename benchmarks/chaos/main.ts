@@ -28,7 +28,7 @@ const listOf = <const A extends string>(name: string, values: ReadonlyArray<A>) 
     Flag.withDefault(values.join(",")),
     Flag.mapTryCatch(
       (text) => Schema.decodeUnknownSync(Schema.Array(Schema.Literals(values)))(text.split(",")),
-      () => `is a list of ${values.join(", ")}`
+      () => `a list of ${values.join(", ")}`
     )
   )
 
@@ -55,7 +55,7 @@ const chaos = Command.make("chaos", {
     Flag.mapTryCatch(
       (text) =>
         text.split(",").map((set) => Schema.decodeUnknownSync(Schema.Array(Schema.Literals(faults)))(set.split("+"))),
-      () => `is a list of sets of ${faults.join(", ")}, such as kill,pause,kill+drop`
+      () => `a list of sets of ${faults.join(", ")}, such as kill,pause,kill+drop`
     )
   ),
   milliseconds: Flag.String("for").pipe(
@@ -67,7 +67,7 @@ const chaos = Command.make("chaos", {
         const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text)!
         return Number(amount) * units[unit as keyof typeof units]
       },
-      () => "is a time such as 500ms, 30s, 5m or 1h"
+      () => "a time such as 500ms, 30s, 5m or 1h"
     )
   ),
   kills: Flag.Int("kills").pipe(
