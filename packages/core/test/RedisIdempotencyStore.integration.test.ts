@@ -287,6 +287,11 @@ describe("the Redis store", () => {
         assert.deepStrictEqual(yield* takeOver(store, `${index}`, "b"), Option.none())
         assert.deepStrictEqual(yield* send(url, "DUMP", name), before)
       }
+      // A lease of which nobody knows the end is not over.
+      yield* store.claim({ key: "lease", owner: "a", guards: "", lease: Duration.zero, retention })
+      yield* send(url, "HDEL", `${prefix}lease`, "leaseUntil")
+      assert.strictEqual((yield* claim(store, "lease", "b"))._tag, "Unreadable")
+      assert.deepStrictEqual(yield* takeOver(store, "lease", "b"), Option.none())
       for (const [command, ...args] of [
         ["RPUSH", "x"],
         ["SET", "x"],

@@ -245,6 +245,25 @@ describe("when Redis refuses steps, the store says why:", () => {
     })
   )
 
+  it.live("a cluster of which a part is down, and all is well when it is back", () =>
+    Effect.gen(function* () {
+      const { url } = yield* server("--cluster-enabled", "yes")
+      const store = yield* open(url)
+      assert.strictEqual(
+        yield* reason(claim(store, "key")),
+        "Redis is a cluster that did not take the step on this node. Connect with a client that follows the cluster."
+      )
+      yield* send(url, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+      assert.deepStrictEqual(yield* soon(claim(store, "key")), { _tag: "Claimed" })
+      assert.isTrue(yield* markUnknown(store, "key"))
+      assert.deepStrictEqual(yield* takeOver(store, "key", "b"), Option.some(2))
+      assert.isTrue(yield* settle(store, "key", "b"))
+      yield* claim(store, "other")
+      assert.isTrue(yield* release(store, "other"))
+      assert.strictEqual((yield* store.read("key"))?._tag, "Existing")
+    })
+  )
+
   it.live("a server that answers in another way", () =>
     Effect.gen(function* () {
       const redis = yield* Redis.Redis

@@ -39,7 +39,7 @@ const holding = `${reading(["format", "owner", "expiresAt", "state", "leaseUntil
 local state
 local expiresAt = tonumber(record[3])
 if record[1] == '1' and record[2] == ARGV[1] and expiresAt and expiresAt > now then state = record[4] end
-local lapsed = state == 'claimed' and (tonumber(record[5]) or 0) <= now
+local lapsed = state == 'claimed' and (tonumber(record[5]) or now + 1) <= now
 `
 
 // When Redis is full it refuses a script's first write, if that one takes memory, and lets a script finish that has written
