@@ -3,6 +3,8 @@
  */
 import { entries } from "./Contender.ts"
 import type { Subject } from "./loads/child.ts"
+import { entries as stores, type Side, sides, works } from "./stores/Store.ts"
+import type { Stores } from "./stores/Measure.ts"
 import { concurrencies, type Figure, type Footprint, median, type Mode, ratio, spread } from "./Rounds.ts"
 import type { Target } from "./Targets.ts"
 import { revisions } from "./Workload.ts"
@@ -59,10 +61,40 @@ export const memoryTable = (footprints: ReadonlyArray<Footprint>): string =>
     })
   ].join("\n")
 
+/** Two rows for each store, Ferrule's and the raw one, one group of columns for each work and concurrency. */
+export const storeTable = ({ figures, leftOut }: Stores): string => {
+  const groups = works.flatMap((work) => concurrencies.map((concurrency) => ({ work, concurrency })))
+  const measured = stores.filter(({ name }) => figures.some(({ store }) => store === name))
+  const row = (name: string, title: string, side: Side): string => {
+    const cells = groups.map(({ concurrency, work }) => {
+      const figure = figures.find((one) => one.store === name && one.work === work && one.concurrency === concurrency)!
+      const toRaw = side === "raw" ? "" : figure.toRaw.toFixed(2)
+      const trips = concurrency === 1 ? figure.trips[side].toFixed(1) : ""
+      return micros(figure.callsPerSecond[side]).padStart(8) + toRaw.padStart(6) + trips.padStart(6)
+    })
+    return [(side === "raw" ? `  ${title}, raw` : title).padEnd(26), ...cells].join(" ")
+  }
+  return [
+    "Stores: µs per call, ratio to the raw client's, and what a call waits for one after the other: statements and scripts",
+    "sent to a server, of SQLite the commits of a first call and the statements of a replay",
+    [
+      " ".repeat(26),
+      ...groups.map(({ concurrency, work }) => `${work === "first" ? "first call" : work}, ${concurrency}`.padStart(20))
+    ].join(" "),
+    [
+      " ".repeat(26),
+      ...groups.map(({ concurrency }) => (concurrency === 1 ? "µs ratio waits" : "µs ratio      ").padStart(20))
+    ].join(" "),
+    ...measured.flatMap(({ name, title }) => sides.map((side) => row(name, title, side))),
+    ...measured.map(({ raw, title }) => `Raw ${title}: ${raw}.`),
+    ...leftOut.map(({ title, why }) => `Left out: ${title}, which could not be opened: ${why}`)
+  ].join("\n")
+}
+
 export const targetTable = (targets: ReadonlyArray<Target>): string => {
   const width = Math.max(...targets.map(({ target }) => target.length))
   return [
-    "Targets, at concurrency 64",
+    "Targets, at concurrency 64 where none is named",
     ...targets.map(({ found, met, target }) => `${met ? "met    " : "NOT MET"}  ${target.padEnd(width)}  ${found}`)
   ].join("\n")
 }

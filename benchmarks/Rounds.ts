@@ -5,7 +5,7 @@
  */
 import { setTimeout } from "node:timers/promises"
 import type { Running, Subject } from "./loads/child.ts"
-import type { Window } from "./Load.ts"
+import type { Load, Window } from "./Load.ts"
 
 export const modes = ["memory", "stdio", "http"] as const
 
@@ -33,23 +33,15 @@ export interface Pace {
 export const measure = async (mode: Mode, subjects: ReadonlyArray<Subject>, pace: Pace): Promise<Array<Figure>> => {
   const running = await startAll(mode, subjects)
   try {
-    const rates = new Map<string, Array<number>>()
-    const turns = running.flatMap(({ load, subject }) =>
-      concurrencies.map((concurrency) => ({ key: `${keyOf(subject)} ${concurrency}`, load, subject, concurrency }))
-    )
     for (const { load, subject } of running) {
-      await guarded(load, { concurrency: 64, ...pace.warmUp }, mode, subject)
+      await guarded(load, { concurrency: 64, ...pace.warmUp }, labelOf(mode, subject))
     }
-    for (let round = 0; round < pace.rounds; round++) {
-      for (const { concurrency, key, load, subject } of turns) {
-        await guarded(load, { concurrency, milliseconds: pace.settle }, mode, subject)
-        const window = { concurrency, milliseconds: pace.milliseconds }
-        const { calls, seconds } = await guarded(load, window, mode, subject)
-        rates.set(key, [...(rates.get(key) ?? []), calls / seconds])
-      }
-    }
-    return turns.map(({ concurrency, key, subject }) => {
-      const rounds = rates.get(key)!
+    const turns = running.flatMap(({ load, subject }) =>
+      concurrencies.map((concurrency) => ({ label: labelOf(mode, subject), load, subject, concurrency }))
+    )
+    const rates = await takeTurns(turns, pace)
+    return turns.map(({ concurrency, subject }, index) => {
+      const rounds = rates[index]
       return { ...subject, mode, concurrency, callsPerSecond: median(rounds), rounds }
     })
   } finally {
@@ -57,12 +49,35 @@ export const measure = async (mode: Mode, subjects: ReadonlyArray<Subject>, pace
   }
 }
 
+/** What has one window in each round. */
+export interface Turn {
+  readonly label: string
+  readonly load: Load
+  readonly concurrency: number
+}
+
+/** Measures the calls per second of each turn in each round. */
+export const takeTurns = async (
+  turns: ReadonlyArray<Turn>,
+  { milliseconds, rounds, settle }: Pick<Pace, "milliseconds" | "rounds" | "settle">
+): Promise<ReadonlyArray<ReadonlyArray<number>>> => {
+  const rates: ReadonlyArray<Array<number>> = turns.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, { concurrency, label, load }] of turns.entries()) {
+      await guarded(load, { concurrency, milliseconds: settle }, label)
+      const { calls, seconds } = await guarded(load, { concurrency, milliseconds }, label)
+      rates[index].push(calls / seconds)
+    }
+  }
+  return rates
+}
+
 /** How many times as fast the first was as the second. */
-export const ratio = (figure: Figure, other: Figure): number =>
+export const ratio = (figure: Pick<Figure, "rounds">, other: Pick<Figure, "rounds">): number =>
   median(figure.rounds.map((rate, round) => rate / other.rounds[round]))
 
 /** How far the rounds lie apart: the slowest to the fastest, as a share of the median. */
-export const spread = ({ callsPerSecond, rounds }: Figure): number =>
+export const spread = ({ callsPerSecond, rounds }: Pick<Figure, "callsPerSecond" | "rounds">): number =>
   (Math.max(...rounds) - Math.min(...rounds)) / callsPerSecond
 
 export interface Footprint extends Subject {
@@ -76,9 +91,10 @@ export const measureMemory = async (subjects: ReadonlyArray<Subject>): Promise<A
   for (const subject of subjects) {
     const load = await start("http", subject)
     try {
-      await guarded(load, { concurrency: 64, calls: 10_000 }, "http", subject)
+      const label = labelOf("http", subject)
+      await guarded(load, { concurrency: 64, calls: 10_000 }, label)
       const after10k = await load.memory!()
-      await guarded(load, { concurrency: 64, calls: 40_000 }, "http", subject)
+      await guarded(load, { concurrency: 64, calls: 40_000 }, label)
       footprints.push({ ...subject, after10k, after50k: await load.memory!() })
     } finally {
       load.stop()
@@ -87,11 +103,11 @@ export const measureMemory = async (subjects: ReadonlyArray<Subject>): Promise<A
   return footprints
 }
 
-export const keyOf = ({ name, revision, work }: Subject): string => `${name} ${work} ${revision}`
+const labelOf = (mode: Mode, { name, revision, work }: Subject): string => `${name} ${work} ${revision} (${mode})`
 
 const start = async (mode: Mode, subject: Subject): Promise<Running> => {
   const load = (await import(`./loads/${mode}.ts`)) as { start: (subject: Subject) => Promise<Running> }
-  return within(60, load.start(subject), mode, subject)
+  return within(60, load.start(subject), labelOf(mode, subject))
 }
 
 /** Starts all at once; when one fails, none is left running. */
@@ -105,10 +121,9 @@ const startAll = async (mode: Mode, subjects: ReadonlyArray<Subject>) => {
 }
 
 /** A window in which no caller is answered would never end. */
-const guarded = (load: Running, window: Window, mode: Mode, subject: Subject) =>
-  within(120, load.measure(window), mode, subject)
+export const guarded = (load: Load, window: Window, label: string) => within(120, load.measure(window), label)
 
-const within = async <A>(seconds: number, work: Promise<A>, mode: Mode, subject: Subject): Promise<A> => {
+const within = async <A>(seconds: number, work: Promise<A>, label: string): Promise<A> => {
   const stop = new AbortController()
   const late = setTimeout(seconds * 1000, undefined, { signal: stop.signal }).then(() => {
     throw new Error(`no answer within ${seconds} s`)
@@ -116,7 +131,7 @@ const within = async <A>(seconds: number, work: Promise<A>, mode: Mode, subject:
   try {
     return await Promise.race([work, late])
   } catch (error) {
-    throw new Error(`${keyOf(subject)} (${mode}): ${(error as Error).message}`, { cause: error })
+    throw new Error(`${label}: ${(error as Error).message}`, { cause: error })
   } finally {
     late.catch(() => {})
     stop.abort()

@@ -3,6 +3,8 @@
  */
 import { entries, type Entry } from "./Contender.ts"
 import { type Figure, type Footprint, type Mode, ratio } from "./Rounds.ts"
+import type { StoreFigure } from "./stores/Measure.ts"
+import { type Entry as Store, entries as stores, floor, type Work as StoreWork, works } from "./stores/Store.ts"
 import { type Revision, revisions, type Work } from "./Workload.ts"
 
 export interface Target {
@@ -52,6 +54,33 @@ export const judge = (figures: ReadonlyArray<Figure>, footprints: ReadonlyArray<
     ...footprints.filter(({ name }) => name === "ferrule").map(flat)
   ]
 }
+
+/** A store costs little more than its client does, and asks no more of it than the protocol needs. */
+export const judgeStores = (figures: ReadonlyArray<StoreFigure>): Array<Target> =>
+  stores.flatMap(({ name, title }) => {
+    const own = figures.filter(({ store }) => store === name)
+    return own.length === 0 ? [] : [...works.map((work) => withinRaw(title, work, own)), fewestTrips(title, own)]
+  })
+
+const withinRaw = (title: Store["title"], work: StoreWork, figures: ReadonlyArray<StoreFigure>): Target => {
+  const ratios = figures.filter((figure) => figure.work === work).map(({ toRaw }) => toRaw)
+  return {
+    target: `${title}, ${wordOf(work)}: at most 1.3 x the raw client's time, at 1 and at 64`,
+    met: ratios.every((found) => found <= 1.3),
+    found: ratios.map((found) => `${found.toFixed(2)} x`).join(", ")
+  }
+}
+
+const fewestTrips = (title: Store["title"], figures: ReadonlyArray<StoreFigure>): Target => {
+  const trips = works.map((work) => figures.find((figure) => figure.work === work)!.trips.ferrule)
+  return {
+    target: `${title}: waits ${floor.first} times in a first call and ${floor.replay} time in a replay`,
+    met: works.every((work, index) => trips[index] === floor[work]),
+    found: trips.map((found) => found.toFixed(1)).join(", ")
+  }
+}
+
+const wordOf = (work: StoreWork): string => (work === "first" ? "first call" : "replay")
 
 const fastest = (figures: ReadonlyArray<Figure>): Figure =>
   figures.reduce((best, figure) => (figure.callsPerSecond > best.callsPerSecond ? figure : best))

@@ -1,7 +1,9 @@
 /**
  * Measures Ferrule against its peers: `pnpm bench`.
  *
- *   --mode memory|stdio|http|rss   one mode; all of them otherwise, with memory held (rss) for Ferrule only
+ *   --mode memory|stdio|http|rss|stores
+ *                                  one mode; all of them otherwise, with memory held (rss) for Ferrule only, and
+ *                                  without the stores whose server does not answer
  *   --only name,name               some contenders: ferrule, ferrule-logged, sdk, sdk-low-level, effect,
  *                                  fastmcp, bare
  *   --quick                        fewer and shorter windows, and no variants of Ferrule and the SDK: under a minute,
@@ -9,15 +11,17 @@
  *   --json                         the figures as JSON
  *
  * The peers do no more than they must: they answer one text block, hold no policy, and write no record of a call.
+ * The stores' servers are those of FERRULE_TEST_POSTGRES and FERRULE_TEST_REDIS, or of this machine.
  * An answer that is wrong ends the run with an error; a target that is not met does not.
  */
 import { availableParallelism, cpus, loadavg } from "node:os"
 import { parseArgs } from "node:util"
 import { entries } from "./Contender.ts"
 import type { Subject } from "./loads/child.ts"
-import { memoryTable, table, targetTable } from "./Report.ts"
+import { memoryTable, storeTable, table, targetTable } from "./Report.ts"
 import { type Figure, type Footprint, measure, measureMemory, modes, type Pace } from "./Rounds.ts"
-import { judge } from "./Targets.ts"
+import { measureStores, type Stores } from "./stores/Measure.ts"
+import { judge, judgeStores } from "./Targets.ts"
 
 const { values: options } = parseArgs({
   options: {
@@ -33,8 +37,9 @@ const refuse = (message: string): never => {
   process.exit(2)
 }
 
-const wanted = options.mode === undefined ? [...modes, "rss"] : [options.mode]
-if (![...modes, "rss"].includes(wanted[0])) refuse(`--mode is one of ${modes.join(", ")}, rss`)
+const all = [...modes, "rss", "stores"]
+const wanted = options.mode === undefined ? all : [options.mode]
+if (!all.includes(wanted[0])) refuse(`--mode is one of ${all.join(", ")}`)
 
 const variants = ["ferrule-logged", "sdk-low-level"]
 const usual = entries.map(({ name }) => name).filter((name) => !options.quick || !variants.includes(name))
@@ -76,6 +81,16 @@ for (const mode of modes.filter((one) => wanted.includes(one))) {
 const footprints: Array<Footprint> = wanted.includes("rss") ? await measureMemory(kept) : []
 if (footprints.length > 0) print(memoryTable(footprints))
 
-const targets = judge(figures, footprints)
+// Each has eight windows in a round, and a client is warm long before a server is.
+const storePace: Pace = { ...pace, settle: 20, warmUp: { calls: 5000, milliseconds: options.quick ? 300 : 1000 } }
+const stores: Stores = wanted.includes("stores") ? await measureStores(storePace) : { figures: [], leftOut: [] }
+if (wanted.includes("stores")) print(storeTable(stores))
+
+const targets = [...judge(figures, footprints), ...judgeStores(stores.figures)]
 if (targets.length > 0) print(targetTable(targets))
-if (options.json) process.stdout.write(JSON.stringify({ figures, footprints, targets }, undefined, 2) + "\n")
+if (options.json) process.stdout.write(JSON.stringify({ figures, footprints, stores, targets }, undefined, 2) + "\n")
+if (options.mode === "stores" && stores.leftOut.length > 0) {
+  const faults = stores.leftOut.map(({ title, why }) => `${title} could not be opened: ${why}\n`)
+  process.stderr.write(faults.join(""))
+  process.exitCode = 1
+}

@@ -25,7 +25,7 @@ export interface Memory {
   readonly heap: number
 }
 
-interface Child {
+export interface Child {
   readonly process: ChildProcess
   /** What it said when it was ready. */
   readonly ready: Record<string, unknown>
@@ -37,18 +37,22 @@ interface Child {
 
 const serve = fileURLToPath(new URL("../serve.ts", import.meta.url))
 
-export const startChild = async (mode: string, { name, revision, work }: Subject): Promise<Child> => {
-  const child = fork(serve, [name, mode, revision, work], {
+export const startChild = (mode: string, { name, revision, work }: Subject): Promise<Child> =>
+  forkChild(serve, [name, mode, revision, work], `${name} (${mode}, ${revision})`)
+
+/** Starts a script and waits for its first message. */
+export const forkChild = async (script: string, args: ReadonlyArray<string>, label: string): Promise<Child> => {
+  const child = fork(script, args, {
     execArgv: ["--expose-gc"],
     stdio: ["pipe", "pipe", "pipe", "ipc"]
   })
   let said = ""
   child.stderr!.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-2000)))
   // Whatever else a server prints would fill the pipe and stop it; over stdio the load reads it.
-  if (mode !== "stdio") child.stdout!.resume()
+  if (args[1] !== "stdio") child.stdout!.resume()
 
   const died = new Promise<never>((_, reject) =>
-    child.once("exit", (code) => reject(new Error(`${name} (${mode}, ${revision}) ended with code ${code}\n${said}`)))
+    child.once("exit", (code) => reject(new Error(`${label} ended with code ${code}\n${said}`)))
   )
   died.catch(() => {})
   const message = (): Promise<Record<string, number>> =>
