@@ -2,10 +2,11 @@
  * Keeps the records of writes in a table of PostgreSQL, through Effect's `SqlClient`.
  *
  * For connectors of which several instances run, on one machine or many: all that are given the same table see the same
- * records. It needs PostgreSQL 14 or newer, the primary of a cluster, and READ COMMITTED, which is the default; the clock
- * is the server's. `layerMigrations` makes the table and belongs to the deployment, `layer` is for the server and gets
- * along with the rights to read and write that table. Each step is one statement on a connection of its own, apart from any
- * transaction that the caller has open; `transaction` is the way to have claim, write and settle in one.
+ * records, by the clock of the database. It needs the primary of a PostgreSQL 12 or newer, and READ COMMITTED, which is the
+ * default. `layerMigrations` makes the table and belongs to the deployment; `layer` is for the server, whose user needs no
+ * more than to read and write that table. Each step is one statement of its own, apart from any transaction that the caller
+ * has open, so the client's pool needs a connection more than the transactions that are open at once; `transaction` is the
+ * way to have claim, write and settle in one.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Clock, Duration, Effect, Layer, Option } from "effect"
+import { Clock, Duration, Effect, Layer, Logger, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
@@ -28,7 +28,7 @@ import { agree, commandsIn, realTime, testTime } from "./fixtures/storeModel.ts"
 const live = { excludeTestServices: true } as const
 
 layer(TestSchema.layer, live)("the SQL store keeps the contract:", (it) => {
-  const cases = IdempotencyStoreContract.cases({ advance: Effect.sleep, lease: "1 second", retention: "4 seconds" })
+  const cases = IdempotencyStoreContract.cases({ advance: Effect.sleep, lease: "2 seconds", retention: "8 seconds" })
   // All of them at once, since they spend most of their time asleep.
   const outcomes = Effect.runSync(
     Effect.cached(
@@ -69,7 +69,7 @@ layer(TestSchema.layer, live)("the SQL store keeps the contract:", (it) => {
       // The one clock that PostgreSQL's own gives way to, on connections that ask for it.
       yield* admin`CREATE TABLE ${admin(`${schema}.clock`)} AS SELECT to_timestamp(0) AS at`
       yield* admin.unsafe(
-        `CREATE FUNCTION ${schema}.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT at FROM ${schema}.clock'`
+        `CREATE FUNCTION ${schema}.statement_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT at FROM ${schema}.clock'`
       )
       const sql = yield* connected({ startupParameters: { search_path: `${schema}, pg_catalog` } })
       const store = yield* openWith(sql, table)
@@ -85,7 +85,7 @@ layer(TestSchema.layer, live)("the SQL store keeps the contract:", (it) => {
       yield* Effect.promise(() =>
         fc.assert(
           fc.asyncProperty(commandsIn(time), (steps) => run(trace(steps))),
-          { numRuns: 150 }
+          { numRuns: 200 }
         )
       )
     })
@@ -253,6 +253,19 @@ layer(TestSchema.layer, live)("the SQL store", (it) => {
     })
   )
 
+  it.effect("keeps a record that was taken over while its lease runs, however short its retention", () =>
+    Effect.gen(function* () {
+      const store = yield* newStore
+      const [short, long] = [Duration.millis(300), Duration.seconds(5)]
+      yield* claim(store, "k")
+      yield* store.markUnknown({ key: "k", owner: "a", lapsed: false, retention: short })
+      yield* store.takeOver({ key: "k", previousOwner: "a", owner: "b", lease: long, retention: short })
+      yield* Effect.sleep("500 millis")
+      const found = yield* store.read("k")
+      assert.strictEqual(found?._tag === "Existing" ? `${found.state} ${found.owner}` : undefined, "claimed b")
+    })
+  )
+
   it.effect("says that a record can't be read, what to do, and nothing of what is in it", () =>
     Effect.gen(function* () {
       const table = yield* newTable
@@ -330,6 +343,27 @@ layer(TestSchema.layer, live)("the SQL store's cleanup", (it) => {
       yield* fill(table, 10, "- 1")
       yield* Effect.sleep("500 millis")
       assert.strictEqual(yield* count(table), 10)
+    })
+  )
+
+  it.effect("says when PostgreSQL fails, and goes on when it is back", () =>
+    Effect.gen(function* () {
+      const table = yield* newTable
+      const sql = yield* SqlClient.SqlClient
+      const logged: Array<unknown> = []
+      const logger = Logger.make(({ message }) => void logged.push(...[message].flat().map(String)))
+      yield* Effect.provide(SqlIdempotencyStore.make({ table, cleanupInterval: "50 millis" }), Logger.layer([logger]))
+      yield* fill(table, 10, "- 1")
+      const moved = `${table.split(".")[1]}_moved`
+      yield* sql`ALTER TABLE ${sql(table)} RENAME TO ${sql(moved)}`
+      yield* until(Effect.sync(() => logged.length > 1))
+      assert.deepStrictEqual(logged.slice(0, 2), [
+        "Records past their retention could not be deleted.",
+        `@ferrule/core/StoreError: PostgreSQL has no table ${table}. Run SqlIdempotencyStore.layerMigrations for it, as the schema's owner.`
+      ])
+      yield* sql`ALTER TABLE ${sql(`${yield* TestSchema}.${moved}`)} RENAME TO ${sql(table.split(".")[1])}`
+      yield* fill(table, 10, "- 2")
+      yield* until(Effect.map(count(table), (left) => left === 0))
     })
   )
 

@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect, Fiber, Inspectable, Layer, Redacted, Stream } from "effect"
+import { Effect, Fiber, Inspectable, Layer, Logger, Redacted, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, Statement } from "effect/sql"
 import { StoreError } from "../src/IdempotencyStore.ts"
@@ -183,6 +183,23 @@ layer(TestSchema.layer, live)("at start the SQL store", (it) => {
         "The client's transactions are repeatable read. " +
         "Connect with default_transaction_isolation = 'read committed'."
       assert.strictEqual(yield* refusal(Effect.scoped(openWith(sql, table))), reason)
+    })
+  )
+
+  it.effect("warns where commits do not wait for the disk", () =>
+    Effect.gen(function* () {
+      const table = yield* newTable
+      const logged: Array<unknown> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void logged.push(message))])
+      yield* Effect.provide(open(table), logger)
+      assert.deepStrictEqual(logged, [])
+      const sql = yield* connected({ startupParameters: { synchronous_commit: "off" } })
+      yield* Effect.provide(openWith(sql, table), logger)
+      assert.deepStrictEqual(logged, [
+        [
+          "synchronous_commit is off: when PostgreSQL crashes, its last records are lost, and their writes may be repeated."
+        ]
+      ])
     })
   )
 

@@ -41,17 +41,16 @@ export const statements = ({ quoted: table }: Table) => ({
   /** Takes key, previous owner, owner, lease, retention. */
   takeOver: `
     UPDATE ${table} SET state = 'claimed', owner = $3, epoch = epoch + 1, lease_until = ${now} + ${duration(4)},
-      expires_at = greatest(expires_at, ${now} + ${duration(4)}, ${now} + ${duration(5)})
+      expires_at = greatest(expires_at, ${now} + greatest(${duration(4)}, ${duration(5)}))
     WHERE key = $1 AND owner = $2 AND expires_at > ${now}
       AND (state = 'unknown' OR state = 'claimed' AND lease_until <= ${now})
     RETURNING epoch`,
 
-  // What another instance deletes, or a claim is taking over, is left to them. The time is a query of its own, since an
-  // index serves no condition on a function that changes.
+  // What another instance deletes, or a claim is taking over, is left to them.
   clean: `
     WITH removed AS (
-      DELETE FROM ${table} WHERE expires_at <= (SELECT ${now}) AND ctid = ANY (ARRAY(
-        SELECT ctid FROM ${table} WHERE expires_at <= (SELECT ${now})
+      DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM ${table} WHERE expires_at <= ${now}
         ORDER BY expires_at LIMIT ${cleanupBatch} FOR UPDATE SKIP LOCKED))
       RETURNING epoch
     )
@@ -81,7 +80,8 @@ export const readRemoved = (row: object): number => decodeRemoved(row).removed
 /** Of a record, not of the table: what the same columns mean. */
 const format = 1
 
-const now = "clock_timestamp()"
+// When the server got the statement: one time for all of it, and not that of the transaction, which may be long ago.
+const now = "statement_timestamp()"
 const duration = (parameter: number) => `$${parameter}::float8 * interval '1 millisecond'`
 // Whole microseconds first, since a fraction of a second times a thousand may fall short of the millisecond.
 const millis = (column: string) => `floor(round(date_part('epoch', ${column}) * 1000000) / 1000)`
@@ -99,23 +99,24 @@ const claim = (table: string, lock: string) => `
     SELECT * FROM ${table} WHERE key = $1 AND expires_at > ${now}
   ),
   free AS MATERIALIZED (
-    SELECT ${lock}(hashtextextended(encode($1, 'hex'), '${table}'::regclass::oid::bigint)) AS free, ${now} AS now
+    SELECT ${lock}(hashtextextended(encode($1, 'hex'), '${table}'::regclass::oid::bigint)) AS free
     WHERE NOT EXISTS (SELECT FROM found)
   ),
   granted AS (
     INSERT INTO ${table} (key, format, state, owner, epoch, guards, lease_until, created_at, expires_at)
-    SELECT $1, ${format}, 'claimed', $2, 1, $3, now + ${duration(4)}, now, now + greatest(${duration(4)}, ${duration(5)})
+    SELECT $1, ${format}, 'claimed', $2, 1, $3,
+      ${now} + ${duration(4)}, ${now}, ${now} + greatest(${duration(4)}, ${duration(5)})
     FROM free WHERE free
     ON CONFLICT (key) DO UPDATE SET
       format = excluded.format, state = excluded.state, owner = excluded.owner, epoch = excluded.epoch,
       guards = excluded.guards, lease_until = excluded.lease_until, created_at = excluded.created_at,
       result = NULL, settled_at = NULL, expires_at = excluded.expires_at
-    WHERE ${table}.expires_at <= excluded.created_at
+    WHERE ${table}.expires_at <= ${now}
     RETURNING epoch
   )
   SELECT ${record} FROM found
   UNION ALL
-  SELECT CASE WHEN free THEN 'granted' ELSE 'open' END, NULL, NULL, NULL, NULL, NULL, NULL, ${millis("now")}, NULL, NULL
+  SELECT CASE WHEN free THEN 'granted' ELSE 'open' END, NULL, NULL, NULL, NULL, NULL, NULL, ${millis(now)}, NULL, NULL
   FROM free WHERE NOT free OR EXISTS (SELECT FROM granted)`
 
 const markUnknown = (table: string, condition: string) => `
