@@ -19,13 +19,31 @@ export interface Options {
 
 /** Does one fault again and again. What lasts for a while is over when this is interrupted. */
 export const inject = (fault: Fault, options: Options): Effect.Effect<never, never, Scope.Scope> =>
-  Effect.forever(Effect.suspend(() => Effect.andThen(Effect.sleep(pause(fault, options.dice)), strike(fault, options))))
+  Effect.forever(
+    Effect.suspend(() => {
+      const wait = Effect.sleep(pause(fault, options.dice))
+      return Effect.andThen(
+        fault === "kill" ? Effect.andThen(wait, someAnswers(options)) : wait,
+        strike(fault, options)
+      )
+    })
+  )
+
+/** On a busy machine processes that are killed too fast would never get to answer, and nothing would be seen of them. */
+const someAnswers = ({ history }: Options): Effect.Effect<unknown> => {
+  const enough = history.answered() + leastAnswers
+  return Effect.timeoutOption(
+    Effect.repeat(Effect.sleep("5 millis"), { until: () => history.answered() >= enough }),
+    "1 second"
+  )
+}
+const leastAnswers = 5
 
 /** The milliseconds to the next fault of a kind. */
 const pause = (fault: Fault, dice: Dice): number => {
   switch (fault) {
     case "kill":
-      return dice.between(50, 130)
+      return dice.between(40, 110)
     case "pause":
       return dice.between(300, 700)
     case "restart":

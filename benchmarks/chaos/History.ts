@@ -32,6 +32,8 @@ export interface Key {
 
 export interface History {
   readonly keys: ReadonlyArray<Key>
+  /** How many calls a process has answered. */
+  readonly answered: () => number
   readonly add: (options: Pick<Key, "recovery" | "tenant" | "account" | "amount">) => Key
   readonly call: (slot: number, key: Key, amount: number) => Effect.Effect<Answer>
   /** Notes a fault that touches what is running in these slots. One that `lasts` touches every later call there too. */
@@ -44,11 +46,13 @@ export const now = (): number => performance.timeOrigin + performance.now()
 
 export const make = (fleet: Fleet): History => {
   const keys: Array<Key> = []
+  let answered = 0
   const running = new Map<Call, Key>()
   const lasting = fleet.slots.map(() => new Set<Fault>())
 
   return {
     keys,
+    answered: () => answered,
     add: (options) => {
       const operation = operationOf(options.tenant, writes[options.recovery].name, options.account)
       const key = { ...options, operation, other: options.amount + 1, calls: [], hits: new Set<Fault>() }
@@ -66,6 +70,7 @@ export const make = (fleet: Fleet): History => {
           running.delete(call)
           call.endedAt = now()
           call.answer = answer
+          if (answer.is !== "cut") answered++
           return answer
         })
       }),
