@@ -62,7 +62,7 @@ export const derive = (
       return ""
     }
 
-    const owner = ownerOf(principal, tool.idempotency.per)
+    const owner = ownerOf(principal)
     let material = part(connector) + owner + part(tool.name)
     material += part(String(version)) + part(explicit === undefined ? "derived" : "explicit")
     if (explicit === undefined) for (const name of [...identity].sort()) material += field(name)
@@ -98,14 +98,10 @@ export const derive = (
  * @category constructors
  * @since 0.1.0
  */
-export const keyOf = (
-  principal: PrincipalData,
-  per: "principal" | "tenant",
-  reference: string
-): Effect.Effect<string> => sha256(ownerOf(principal, per) + reference)
+export const keyOf = (principal: PrincipalData, reference: string): Effect.Effect<string> =>
+  sha256(ownerOf(principal) + reference)
 
-const ownerOf = ({ id, tenant }: PrincipalData, per: "principal" | "tenant"): string =>
-  part(tenant ?? "") + (per === "tenant" && tenant !== undefined ? "*" : part(id))
+const ownerOf = ({ id, tenant }: PrincipalData): string => part(tenant ?? "") + part(id)
 
 const badKey = () =>
   ValidationError.at(

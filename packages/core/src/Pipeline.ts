@@ -12,7 +12,7 @@ import { IdempotencyStore } from "./IdempotencyStore.ts"
 import * as OperationStatus from "./internal/operationStatus.ts"
 import * as Step from "./internal/step.ts"
 import { validate } from "./pipeline/1_validate.ts"
-import { authorize, authorizeReplay } from "./pipeline/2_authorize.ts"
+import { authorize } from "./pipeline/2_authorize.ts"
 import * as Idempotency from "./pipeline/3_idempotency.ts"
 import { execute, find, type Lease } from "./pipeline/4_execute.ts"
 import {
@@ -124,7 +124,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
         ? yield* IdempotencyKey.derive(connector.name, tool, principal, input, undefined, explicit)
         : given
       findings.reference = key.reference
-      const step = tool.idempotency.recovery === "transactional" ? Step.inline : Step.make(once, tool, key)
+      const step = tool.idempotency.recovery === "transactional" ? Step.inline : Step.make(once, tool, key, attempts)
       const execution = { ...common, key: key.key, step }
       const done = yield* once({
         tool,
@@ -134,7 +134,6 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
         execute: (lease) => execute(execution, lease),
         find: find(execution)
       })
-      if (done.earlier !== undefined) yield* authorizeReplay(tool, principal, input)
       findings.replay = replayOf(tool, key, input, done)
       return yield* answerWrite(tool, done, findings.replay)
     })
@@ -212,5 +211,5 @@ const begin = (connector: string, principal: PrincipalData, time: number, correl
   decision: "invalid",
   reference: undefined,
   replay: undefined,
-  attempts: { count: 0, uncertain: false, abandoned: false }
+  attempts: { count: 0, steps: 0, uncertain: false, abandoned: false }
 })

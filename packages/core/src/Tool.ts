@@ -21,7 +21,8 @@ import * as ToolSchema from "./ToolSchema.ts"
  * - `"downstream-key"`: execute again with the same `Operation.idempotencyKey`, which the handler sends to the upstream;
  * - `"reconcile"`: ask the handler's `find` first, and execute only when it finds nothing;
  * - `"transactional"`: nothing is left to find out, since claim, effect and settle are one transaction of the database that
- *   the store and the handler share; the handler writes nowhere else (`SqlIdempotencyStore`);
+ *   the store and the handler share. The handler writes through the one `SqlClient` that `SqlIdempotencyStore` was given, not
+ *   through a second one to the same database, and nowhere else;
  * - `"unknown"`: answer `OutcomeUnknown`, naming the read tool to check with, until the first attempt settles.
  *
  * @category models
@@ -46,9 +47,6 @@ export type Recovery = "repeatable" | "downstream-key" | "reconcile" | "transact
  * no longer decodes into one that it does, or into undefined. With `recordFailures` a `ValidationError` or
  * `AuthorizationError` of the handler is the operation's result too, and is not tried again: a declined payment.
  *
- * An operation is its principal's own. With `per: "tenant"` equal calls of all principals of a tenant are one operation,
- * as for a fleet of agents; `replayTo` then says to whom of them the result of another's call may be given.
- *
  * @category models
  * @since 0.1.0
  */
@@ -62,11 +60,7 @@ export type Idempotency<Field extends string, R extends Recovery> = {
   readonly maxStoredSize?: number
   readonly migrate?: (result: Schema.Json) => Schema.Json | undefined
   readonly recordFailures?: boolean
-} & (
-  | { readonly per?: "principal"; readonly replayTo?: never }
-  | { readonly per: "tenant"; readonly replayTo: Policy }
-) &
-  ("unknown" extends R ? { readonly checkWith: string } : { readonly checkWith?: string })
+} & ("unknown" extends R ? { readonly checkWith: string } : { readonly checkWith?: string })
 
 /**
  * The contract that `input` and `output` must be: a struct that needs no services to decode.
@@ -170,8 +164,6 @@ export interface Write<
     readonly maxStoredSize: number
     readonly migrate: ((result: Schema.Json) => Schema.Json | undefined) | undefined
     readonly recordFailures: boolean
-    readonly per: "principal" | "tenant"
-    readonly replayTo: Policy | undefined
     readonly checkWith: string | undefined
   }
 }
@@ -296,8 +288,6 @@ export const write = <
       maxStoredSize,
       migrate,
       recordFailures,
-      per: options.idempotency.per ?? "principal",
-      replayTo: options.idempotency.replayTo,
       checkWith
     }
   })

@@ -132,6 +132,20 @@ layer(TestSchema.layer, { excludeTestServices: true })("a transactional write", 
     })
   )
 
+  it.effect("that says it wrote nothing is tried again without what it had written all the same", () =>
+    Effect.gen(function* () {
+      const books = yield* newBooks
+      let attempts = 0
+      const unsure = Effect.suspend(() =>
+        ++attempts === 1 ? Effect.fail(new TransientError({ message: "Busy", applied: "no" })) : Effect.void
+      )
+      const call = yield* newInstance(books, unsure)
+      yield* call("rent")
+      assert.strictEqual(attempts, 2)
+      assert.strictEqual((yield* books.entered).length, 1)
+    })
+  )
+
   it.effect("whose connection is cut leaves nothing, and the same call then writes once", () =>
     Effect.gen(function* () {
       const books = yield* newBooks

@@ -9,7 +9,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
 import {
   AuthorizationError,
   type ConnectorError,
@@ -47,13 +46,14 @@ export interface Done {
 export type Refused = ConnectorError | OutcomeUnknown | ResultUnavailable
 
 /**
- * A write in the hands of one owner. `work` is the scope that what outlives a call runs in. A task can be interrupted only
- * where it says `interruptible`: while it waits, and while the author's code runs, never between a step of the store and
- * the next decision. `released` says that it has ended with nothing written and nothing kept.
+ * A write in the hands of one owner. `later` starts what outlives the run, and is waited for when the connector shuts
+ * down. A task can be interrupted only where it says `interruptible`: while it waits, and while the author's code runs,
+ * never between a step of the store and the next decision. `released` says that it has ended with nothing written and
+ * nothing kept.
  */
 export interface Task {
   readonly store: IdempotencyStore["Service"]
-  readonly work: Scope.Scope
+  readonly later: (work: Effect.Effect<void>) => Effect.Effect<void>
   readonly write: Write
   readonly owner: string
   released: boolean
@@ -68,62 +68,56 @@ export const slowestPoll = 500
 const again: unique symbol = Symbol("again")
 
 export const perform = (task: Task): Effect.Effect<Done, Refused> =>
-  Clock.clockWith((clock) => {
-    const lease = openLease(clock, task.write.tool, 1)
-    return Effect.flatMap(claim(task), (found) => (found === undefined ? hold(task, lease) : meet(task, found)))
-  })
+  Effect.flatMap(claim(task), (found) => ("state" in found ? meet(task, found) : hold(task, found)))
 
-/**
- * Holds the client's own key to the arguments that it came with first, unless nothing was written for them. Nobody
- * settles this record; its guards say it all.
- */
-export const bound = (task: Task, performed: Effect.Effect<Done, Refused>): Effect.Effect<Done, Refused> => {
-  const { store, write, owner } = task
-  const { attempts, binding, tool } = write
-  if (binding === undefined) return performed
+/** Holds the client's own key to the arguments that it came with first. Nobody settles this record; its guards say it all. */
+export const bind = (
+  store: IdempotencyStore["Service"],
+  write: Write,
+  binding: IdempotencyKey,
+  owner: string
+): Effect.Effect<void, ConnectorError | OutcomeUnknown> => {
   const { key, guards } = binding
-  const { lease, unknownRetention: retention } = tool.idempotency
-  const unbound = Effect.suspend(() =>
-    task.released || attempts.count === 0
-      ? logged("A client's key could not be released", store.release({ key, owner }))
-      : Effect.void
-  )
+  const { lease, unknownRetention: retention } = write.tool.idempotency
   return Effect.matchEffect(store.claim({ key, owner, guards, lease, retention }), {
-    onFailure: (error) => Effect.andThen(unbound, unreachable("no")(error)),
-    onSuccess: (found): Effect.Effect<Done, Refused> => {
-      if (found._tag === "Unreadable") return unreadable(tool, found.reason)
-      const conflict = found._tag === "Claimed" ? undefined : conflictOf(found.guards, { ...write, key: binding })
-      return conflict === undefined ? Effect.tapCause(performed, () => unbound) : Effect.fail(conflict)
+    onFailure: unreachable("no"),
+    onSuccess: (found): Effect.Effect<void, ConnectorError | OutcomeUnknown> => {
+      if (found._tag === "Claimed") return Effect.void
+      if (found._tag === "Unreadable") return unreadable(write.tool, found.reason)
+      const conflict = conflictOf(found.guards, { ...write, key: binding })
+      return conflict === undefined ? Effect.void : Effect.fail(conflict)
     }
   })
 }
 
-/** Claims the key: nothing when it is ours, else the record as it stands once no live attempt holds it. */
+/** Claims the key: the lease when it is ours, else the record as it stands once no live attempt holds it. */
 const claim = (
   task: Task,
   waited = 0,
   pause = firstPoll
-): Effect.Effect<Existing | undefined, ConnectorError | OutcomeUnknown> => {
-  const { store, write, owner } = task
-  const { key, guards } = write.key
-  // Kept as long as an unknown outcome, which is what it becomes if this process dies.
-  const { lease, unknownRetention: retention } = write.tool.idempotency
-  return Effect.matchEffect(store.claim({ key, owner, guards, lease, retention }), {
-    // Whether the claim arrived can't be known then. Nothing has run, so it is taken back.
-    onFailure: (error) => Effect.andThen(release(task), unreachable("no")(error)),
-    onSuccess: (found): Effect.Effect<Existing | undefined, ConnectorError | OutcomeUnknown> => {
-      if (found._tag === "Claimed") return Effect.undefined
-      if (found._tag === "Unreadable") return unreadable(write.tool, found.reason)
-      const conflict = conflictOf(found.guards, write)
-      if (conflict !== undefined) return Effect.fail(conflict)
-      if (found.state !== "claimed" || found.lapsed) return Effect.succeed(found)
-      if (waited >= maxWait) return Effect.fail(stillRunning())
-      return Effect.flatMap(Effect.interruptible(Effect.sleep(pause)), () =>
-        claim(task, waited + pause, Math.min(pause * 2, slowestPoll))
-      )
-    }
+): Effect.Effect<Existing | Lease, ConnectorError | OutcomeUnknown> =>
+  Clock.clockWith((clock) => {
+    const { store, write, owner } = task
+    const { key, guards } = write.key
+    // Kept as long as an unknown outcome, which is what it becomes if this process dies.
+    const { lease, unknownRetention: retention } = write.tool.idempotency
+    const opened = openLease(clock, write.tool, 1)
+    return Effect.matchEffect(store.claim({ key, owner, guards, lease, retention }), {
+      // Whether the claim arrived can't be known then. Nothing has run, so it is taken back.
+      onFailure: (error) => Effect.andThen(release(task), unreachable("no")(error)),
+      onSuccess: (found): Effect.Effect<Existing | Lease, ConnectorError | OutcomeUnknown> => {
+        if (found._tag === "Claimed") return Effect.succeed(opened)
+        if (found._tag === "Unreadable") return unreadable(write.tool, found.reason)
+        const conflict = conflictOf(found.guards, write, found.state)
+        if (conflict !== undefined) return Effect.fail(conflict)
+        if (found.state !== "claimed" || found.lapsed) return Effect.succeed(found)
+        if (waited >= maxWait) return Effect.fail(stillRunning())
+        return Effect.flatMap(Effect.interruptible(Effect.sleep(pause)), () =>
+          claim(task, waited + pause, Math.min(pause * 2, slowestPoll))
+        )
+      }
+    })
   })
-}
 
 /** Goes on from a record that an earlier attempt has left. */
 const meet = Effect.fnUntraced(function* (task: Task, found: Existing): Effect.fn.Return<Done, Refused> {
@@ -174,9 +168,9 @@ const hold = (task: Task, lease: Lease): Effect.Effect<Done, Refused> =>
     onSuccess: (value) =>
       Effect.flatMapEager(StoredResult.make(task.write.tool, value), (stored) => keep(task, stored)),
     onFailure: (cause) => {
-      const failure = finalFailure(task.write, cause)
+      const failure = finalFailure(task.write, lease.epoch, cause)
       return failure === undefined
-        ? Effect.andThen(conclude(task, lease.epoch, cause), Effect.failCause(verdict(task.write, cause)))
+        ? Effect.andThen(conclude(task, lease.epoch, cause), Effect.failCause(verdict(task.write, lease.epoch, cause)))
         : Effect.flatMap(StoredResult.ofFailure(failure), (stored) => keep(task, stored))
     }
   })
@@ -186,12 +180,17 @@ const keep = (task: Task, stored: StoredResult.StoredResult): Effect.Effect<Done
     ours ? Effect.succeed({ stored, earlier: undefined }) : agree(task, stored)
   )
 
-/** The upstream's last word, where the tool asks for it to be kept: a later call gets it again. */
-export const finalFailure = (
+/**
+ * The upstream's last word, where the tool asks for it to be kept: a later call gets it again. After a takeover it is not
+ * the last word on the attempt before.
+ */
+const finalFailure = (
   { attempts, tool }: Write,
+  epoch: number,
   cause: Cause.Cause<ConnectorError>
 ): StoredResult.Failure | undefined => {
-  if (!tool.idempotency.recordFailures || attempts.count === 0 || attempts.uncertain) return undefined
+  if (!tool.idempotency.recordFailures || epoch > 1 || attempts.count === 0) return undefined
+  if (!isNotApplied(attempts, cause)) return undefined
   const [reason, ...others] = cause.reasons
   if (others.length > 0 || reason?._tag !== "Fail") return undefined
   const { error } = reason
@@ -205,7 +204,7 @@ export const finalFailure = (
 const agree = (task: Task, stored: StoredResult.StoredResult): Effect.Effect<Done> => {
   const own: Done = { stored, earlier: undefined }
   return Effect.flatMap(claim(task), (found): Effect.Effect<Done> => {
-    if (found === undefined) return Effect.as(settle(task, stored), own)
+    if (!("state" in found)) return Effect.as(settle(task, stored), own)
     return Effect.succeed(found.state === "settled" ? replay(task.write.tool, found) : own)
   }).pipe(Effect.orElseSucceed(() => own))
 }
@@ -221,17 +220,20 @@ const conclude = (task: Task, epoch: number, cause: Cause.Cause<ConnectorError>)
 }
 
 const isNotApplied = (attempts: Attempts, cause: Cause.Cause<ConnectorError>): boolean =>
-  attempts.count === 0 || !(attempts.uncertain || cause.reasons.some(isUncertain))
+  attempts.count === 0 || !(attempts.uncertain || attempts.steps > 0 || cause.reasons.some(isUncertain))
 
 /**
- * What the caller is told. When something may have been written, no single error of the handler is the whole truth; and
- * where the same call again could not find out either, that is said now.
+ * What the caller is told. When something may have been written, no single error of the handler is the whole truth. Where
+ * the same call again could not find out either, or would be refused again, that is said now.
  */
-const verdict = (write: Write, cause: Cause.Cause<ConnectorError>): Cause.Cause<Refused> => {
-  if (isNotApplied(write.attempts, cause) || Cause.hasDies(cause)) return cause
-  if (write.tool.idempotency.recovery === "unknown") return Cause.fail(outcomeUnknown(write.tool))
+const verdict = (write: Write, epoch: number, cause: Cause.Cause<ConnectorError>): Cause.Cause<Refused> => {
+  const { attempts, tool } = write
+  if ((epoch === 1 && isNotApplied(attempts, cause)) || Cause.hasDies(cause)) return cause
   const error = Option.getOrUndefined(Cause.findErrorOption(cause))
-  return error instanceof TransientError && error.applied === "unknown" ? cause : Cause.fail(cutOff(write.tool))
+  if (tool.idempotency.recovery === "unknown") return Cause.fail(outcomeUnknown(tool))
+  if (error === undefined) return Cause.fail(cutOff(tool))
+  if (error._tag !== "TransientError") return Cause.fail(outcomeUnknown(tool))
+  return error.applied === "unknown" ? cause : Cause.fail(cutOff(tool))
 }
 
 const cutOff = (tool: Tool.AnyWrite) =>
@@ -248,13 +250,13 @@ export const stillRunning = () =>
  * Settles, and tells whether the record was still ours. When the store is down the write is done all the same, so its
  * result is returned, and settled in the background for as long as the lease keeps others away.
  */
-const settle = ({ store, work, write, owner }: Task, stored: StoredResult.StoredResult): Effect.Effect<boolean> => {
+const settle = ({ later, store, write, owner }: Task, stored: StoredResult.StoredResult): Effect.Effect<boolean> => {
   const { lease, retention } = write.tool.idempotency
   const attempt = store.settle({ key: write.key.key, owner, result: stored.text, retention })
   return Effect.catch(attempt, (error) => {
-    const later = Effect.retry(attempt, Schedule.spaced("250 millis").pipe(Schedule.upTo({ duration: lease })))
+    const again = Effect.retry(attempt, Schedule.spaced("250 millis").pipe(Schedule.upTo({ duration: lease })))
     return Effect.logError("A done write could not be settled yet", error).pipe(
-      Effect.andThen(Effect.forkIn(logged("A done write was not settled", later), work)),
+      Effect.andThen(later(logged("A done write was not settled", again))),
       Effect.as(true)
     )
   })
@@ -295,16 +297,28 @@ export const unreadable = (tool: Tool.AnyWrite, reason: string): Effect.Effect<n
   Effect.andThen(Effect.logError("The record of a write can't be read", reason), Effect.fail(outcomeUnknown(tool)))
 
 /**
- * The time in which a holder may execute: four fifths of the lease, by the monotonic clock. A process that stood still
- * until then must not write any more, since another may be about to; and what is cut off has a fifth to come to rest.
+ * The time in which a holder may execute: four fifths of the lease. A process that stood still until then must not write
+ * any more, since another may be about to; and what is cut off has a fifth to come to rest. It goes by the clock that says
+ * more: the monotonic one stops while a machine is suspended, and the time of day can be set back.
  */
 const openLease = (clock: Clock.Clock, tool: Tool.AnyWrite, epoch: number): Lease => {
   const length = Duration.toMillis(tool.idempotency.lease) * 0.8
   const opened = clock.monotonicTimeNanosUnsafe()
-  return { epoch, left: () => length - Number(clock.monotonicTimeNanosUnsafe() - opened) / 1_000_000 }
+  const openedAt = clock.currentTimeMillisUnsafe()
+  const passed = () =>
+    Math.max(Number(clock.monotonicTimeNanosUnsafe() - opened) / 1_000_000, clock.currentTimeMillisUnsafe() - openedAt)
+  return { epoch, left: () => length - passed() }
 }
 
-export const conflictOf = (recorded: string, { key: { guards }, tool }: Write): ValidationError | undefined => {
+/**
+ * The guarded fields in which a call differs from the one that has the record. That a client's key is another one counts
+ * only for a write that is done: until then the call goes on with it, as any repeat does.
+ */
+export const conflictOf = (
+  recorded: string,
+  { key: { guards }, tool }: Write,
+  state: Existing["state"] = "claimed"
+): ValidationError | undefined => {
   if (recorded === guards) return undefined
   const [first, ...others] = differences(recorded, guards).map((path) => ({
     path,
@@ -312,13 +326,13 @@ export const conflictOf = (recorded: string, { key: { guards }, tool }: Write): 
     expected: "the earlier value, or other values in the fields that identify the operation"
   }))
   if (first !== undefined) return new ValidationError({ issues: [first, ...others] })
-  return hasOtherExplicitKey(recorded, guards) ? possibleDuplicate(tool) : undefined
+  return state === "settled" && hasOtherExplicitKey(recorded, guards) ? possibleDuplicate(tool) : undefined
 }
 
 const possibleDuplicate = ({ idempotency: { occurrence } }: Tool.AnyWrite) =>
   ValidationError.at(
     "idempotencyKey",
-    "is a new key for a write that was made before under another one, so nothing was executed",
+    "is a new key for a write that was done before under another one, so nothing was executed",
     `the earlier key to get its result, or the next ${occurrence} to do it once more on purpose`
   )
 

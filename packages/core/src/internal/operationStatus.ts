@@ -54,10 +54,7 @@ export const program = (store: IdempotencyStore["Service"]): Program => ({
     Effect.gen(function* () {
       const { reference } = given as typeof input.Type
       const principal = yield* Effect.flatMap(Effect.serviceOption(Principal), Effect.fromOption)
-      const own = yield* keyOf(principal, "principal", reference)
-      const shared = yield* keyOf(principal, "tenant", reference)
-      const record = (yield* store.read(own)) ?? (yield* store.read(shared))
-      return statusOf(record)
+      return statusOf(yield* store.read(yield* keyOf(principal, reference)))
     }).pipe(
       Effect.catchTags({
         StoreError: (error) =>

@@ -1,13 +1,15 @@
 /**
  * A part of a write that has a record of its own, so that an attempt that goes on after a crash does not do it again.
  */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type ConnectorError, TransientError } from "../ConnectorError.ts"
 import type { IdempotencyKey } from "../IdempotencyKey.ts"
-import type { Operation } from "../Operation.ts"
-import { type Attempts, isUncertain } from "../pipeline/4_execute.ts"
+import { Operation } from "../Operation.ts"
+import { type Attempts, isUncertain, within } from "../pipeline/4_execute.ts"
 import type * as Tool from "../Tool.ts"
 import type { Done, Refused, Write } from "./oneWrite.ts"
 import { sha256 } from "./sha256.ts"
@@ -19,32 +21,37 @@ type Once = (write: Write) => Effect.Effect<Done, Refused>
 export const inline: Operation["Service"]["step"] = (_name, _schema, effect) => effect
 
 export const make =
-  (once: Once, tool: Tool.AnyWrite, parent: IdempotencyKey): Operation["Service"]["step"] =>
+  (once: Once, tool: Tool.AnyWrite, parent: IdempotencyKey, whole: Attempts): Operation["Service"]["step"] =>
   (name, schema, effect) =>
     Effect.gen(function* () {
       const context = yield* Effect.context<Effect.Services<typeof effect>>()
-      const key = yield* sha256(`${name.length}:${name}${parent.key}`)
-      const attempts: Attempts = { count: 0, uncertain: false, abandoned: false }
+      const key = yield* sha256(`step ${name.length}:${name}${parent.key}`)
+      const attempts: Attempts = { count: 0, steps: 0, uncertain: false, abandoned: false }
       const codec = Schema.toCodecJson(schema)
       const part = partOf(tool, name, codec)
-      const { stored } = yield* once({
+      const { earlier, stored } = yield* once({
         tool: part,
         // The same guards, since the write's own record is gone when it failed without writing.
         key: { key, guards: parent.guards, reference: parent.reference },
         binding: undefined,
         attempts,
         find: undefined,
-        execute: ({ left }) =>
-          Effect.suspend(() => {
+        execute: ({ left }) => {
+          const run = Effect.suspend(() => {
             if (left() <= 0 || attempts.abandoned) return Effect.interrupt
             attempts.count++
-            return Effect.tapCause(Effect.provideContext(effect, context), (cause) =>
+            whole.steps++
+            return Effect.tapCause(provided(effect, context, key), (cause) =>
               Effect.sync(() => {
-                attempts.uncertain ||= cause.reasons.some(isUncertain)
+                if (cause.reasons.some(isUncertain)) attempts.uncertain = true
+                else whole.steps--
               })
             )
           })
+          return within(part, Math.min(Duration.toMillis(tool.timeout), left()), run)
+        }
       })
+      if (earlier !== undefined) whole.steps++
       const { value } = yield* StoredResult.answerOf(part, stored)
       return yield* Effect.orDie(Schema.decodeUnknownEffect(codec)(value["value"]))
     }).pipe(
@@ -54,6 +61,16 @@ export const make =
         ResultUnavailable: ({ message }) => Effect.fail(unknownPart(name, message))
       })
     )
+
+/** To an upstream that a write calls in two steps, each of them is a write of its own. */
+const provided = <A, E, R>(effect: Effect.Effect<A, E, R>, context: Context.Context<R>, key: string) => {
+  const operation = Context.getOrUndefined(context, Operation)
+  const idempotencyKey = (provider: string) => sha256(`${provider.length}:${provider}${key}`)
+  return Effect.provideContext(
+    effect,
+    operation === undefined ? context : Context.add(context, Operation, { ...operation, idempotencyKey })
+  )
+}
 
 const unknownPart = (name: string, message: string): ConnectorError =>
   new TransientError({ message: `Step ${name}: ${message}`, applied: "unknown" })
@@ -76,6 +93,9 @@ const partOf = <A>(tool: Tool.AnyWrite, name: string, codec: Schema.Codec<A, Sch
     idempotency: {
       ...tool.idempotency,
       recovery: recovery === "reconcile" ? "unknown" : recovery,
+      // As long as the write itself may be taken up again, and whatever its size: without it the write could not go on.
+      retention: tool.idempotency.unknownRetention,
+      maxStoredSize: Infinity,
       migrate: undefined,
       recordFailures: false
     }

@@ -22,21 +22,14 @@ export const perform = (
   task: OneWrite.Task,
   transaction: Transaction
 ): Effect.Effect<OneWrite.Done, OneWrite.Refused> => {
-  const { tool, attempts } = task.write
+  const { tool } = task.write
   const within = Duration.times(tool.timeout, 0.8)
-  const attempt = Effect.tapCause(waiting(task, transaction), () =>
-    Effect.sync(() => {
-      // What a failed attempt has done is undone, and the next one is the first again.
-      attempts.uncertain = false
-      task.released = true
-    })
-  )
-  return Effect.flatMap(Retry.transient(attempt, tool.retry, { safe: true, within }), (done) =>
-    done instanceof OutcomeUnknown ? Effect.fail(done) : Effect.succeed(done)
-  )
+  const attempts = Retry.transient(waiting(task, transaction), tool.retry, { safe: true, within })
+  return Effect.flatMap(attempts, (answer) => ("stored" in answer ? Effect.succeed(answer) : Effect.fail(answer)))
 }
 
-type Answer = OneWrite.Done | OutcomeUnknown
+/** A refusal that no further attempt would change is an answer too. */
+type Answer = OneWrite.Done | OutcomeUnknown | TransientError
 
 const waiting = (
   task: OneWrite.Task,
@@ -46,7 +39,7 @@ const waiting = (
 ): Effect.Effect<Answer, ConnectorError> =>
   Effect.catchTag(once(task, transaction), "Busy", () =>
     waited >= OneWrite.maxWait
-      ? Effect.fail(OneWrite.stillRunning())
+      ? Effect.succeed(OneWrite.stillRunning())
       : Effect.flatMap(Effect.interruptible(Effect.sleep(pause)), () =>
           waiting(task, transaction, waited + pause, Math.min(pause * 2, OneWrite.slowestPoll))
         )
@@ -55,6 +48,7 @@ const waiting = (
 const once = (task: OneWrite.Task, transaction: Transaction): Effect.Effect<Answer, ConnectorError | Busy> =>
   Effect.suspend(() => {
     const { store, write, owner } = task
+    const { attempts } = write
     const { key, guards } = write.key
     const { lease, retention } = write.tool.idempotency
     let settled = false
@@ -72,7 +66,7 @@ const once = (task: OneWrite.Task, transaction: Transaction): Effect.Effect<Answ
     const meet = (found: Claim): Effect.Effect<Answer, ConnectorError | StoreError | Busy> => {
       if (found._tag === "Claimed") return execute
       if (found._tag === "Unreadable") return Effect.flip(OneWrite.unreadable(write.tool, found.reason))
-      const conflict = OneWrite.conflictOf(found.guards, write)
+      const conflict = OneWrite.conflictOf(found.guards, write, found.state)
       if (conflict !== undefined) return Effect.fail(conflict)
       if (found.state === "settled") return Effect.succeed(OneWrite.replay(write.tool, found))
       if (found.state === "claimed" && !found.lapsed) return Effect.fail(new Busy())
@@ -80,13 +74,33 @@ const once = (task: OneWrite.Task, transaction: Transaction): Effect.Effect<Answ
       return Effect.succeed(OneWrite.outcomeUnknown(write.tool))
     }
     const whole = transaction(Effect.flatMap(store.claim({ key, owner, guards, lease, retention }), meet))
-    return Effect.catchTags(inTime(whole, Duration.sum(write.tool.timeout, storeTimeout)), {
-      // Once it has settled, the commit may have gone through whose answer was lost. Repeating the call finds out.
-      StoreError: (error) => OneWrite.unreachable(settled ? "unknown" : "no")(error),
+    const ended = Effect.tapCause(inTime(whole, Duration.sum(write.tool.timeout, storeTimeout)), () =>
+      Effect.sync(() => {
+        if (settled) return
+        // What it has done is undone, and the next attempt is the first again.
+        attempts.uncertain = false
+        task.released = true
+      })
+    )
+    return Effect.catchTags(ended, {
+      StoreError: (error) => (settled ? uncommitted(error) : OneWrite.unreachable("no")(error)),
       TransientError: ({ message, retryAfter }) =>
         Effect.fail(new TransientError({ message, applied: "no", ...(retryAfter !== undefined && { retryAfter }) }))
     })
   })
+
+/** The commit may have gone through, with its answer lost. Repeating the call finds out. */
+const uncommitted = (error: StoreError): Effect.Effect<never, TransientError> =>
+  Effect.andThen(
+    Effect.logError("The transaction of a write may not have been committed", error),
+    Effect.fail(
+      new TransientError({
+        message: "The connector was told nothing of the end of its transaction",
+        retryAfter: Duration.seconds(1),
+        applied: "unknown"
+      })
+    )
+  )
 
 /** Nobody takes over what is not there before it is done. */
 const unlimited = { epoch: 1, left: () => Infinity }

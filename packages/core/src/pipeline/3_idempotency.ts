@@ -36,17 +36,25 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<(write: OneWrite.Write) => Effect.Effect<OneWrite.Done, OneWrite.Refused>, never, Scope.Scope> {
   const store = bounded(given)
   const runs = new Map<string, Run>()
+  const unsettled = new Set<Fiber.Fiber<void>>()
   // One random name and a count: a name drawn for each write takes half a kilobyte where the store is in memory.
   const owners = `${globalThis.crypto.randomUUID()}:`
   let owned = 0
   const work = yield* Scope.make()
   yield* Effect.addFinalizer((exit) =>
     Effect.suspend(() => Fiber.awaitAll([...runs.values()].map((run) => run.fiber))).pipe(
+      Effect.andThen(Effect.suspend(() => Fiber.awaitAll(unsettled))),
       Effect.timeoutOption(drain),
       Effect.andThen(Effect.forkDetach(Scope.close(work, exit), { startImmediately: true })),
       Effect.flatMap((closing) => Effect.timeoutOption(Fiber.await(closing), lastDrain))
     )
   )
+
+  const later: OneWrite.Task["later"] = (effect) =>
+    Effect.map(Effect.forkIn(effect, work, { startImmediately: true }), (fiber) => {
+      unsettled.add(fiber)
+      fiber.addObserver(() => unsettled.delete(fiber))
+    })
 
   const forget = (run: Run) => {
     const { key } = run.task.write.key
@@ -66,21 +74,23 @@ export const make = Effect.fnUntraced(function* (
     })
 
   const start = (write: OneWrite.Write, restore: typeof Effect.interruptible) => {
-    const task: OneWrite.Task = { store, work, write, owner: owners + ++owned, released: false }
+    const task: OneWrite.Task = { store, later, write, owner: owners + ++owned, released: false }
     const { transaction } = store
     const performed =
       write.tool.idempotency.recovery === "transactional" && transaction !== undefined
         ? TransactionalWrite.perform(task, transaction)
         : OneWrite.perform(task)
-    const whole = OneWrite.bound(task, performed)
-    return Effect.flatMap(Effect.forkIn(whole, work, { startImmediately: true, uninterruptible: true }), (fiber) => {
-      const done = fiber.pollUnsafe()
-      if (done !== undefined) return done
-      const run: Run = { task, fiber, callers: 1 }
-      runs.set(write.key.key, run)
-      fiber.addObserver(() => forget(run))
-      return attend(run, restore)
-    })
+    return Effect.flatMap(
+      Effect.forkIn(performed, work, { startImmediately: true, uninterruptible: true }),
+      (fiber) => {
+        const done = fiber.pollUnsafe()
+        if (done !== undefined) return done
+        const run: Run = { task, fiber, callers: 1 }
+        runs.set(write.key.key, run)
+        fiber.addObserver(() => forget(run))
+        return attend(run, restore)
+      }
+    )
   }
 
   /** A run that ends with nothing written leaves the key to those who wait: one of them runs, and the others join it. */
@@ -112,5 +122,13 @@ export const make = Effect.fnUntraced(function* (
       : Clock.clockWith((clock) => join(run, write, restore, since ?? clock.currentTimeMillisUnsafe()))
   }
 
-  return (write) => Effect.uninterruptibleMask((restore) => begin(write, restore))
+  return (write) =>
+    Effect.uninterruptibleMask((restore) =>
+      write.binding === undefined
+        ? begin(write, restore)
+        : Effect.andThen(
+            OneWrite.bind(store, write, write.binding, owners + ++owned),
+            Effect.suspend(() => begin(write, restore))
+          )
+    )
 })

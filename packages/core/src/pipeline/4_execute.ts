@@ -19,11 +19,13 @@ import * as Retry from "../Retry.ts"
 import type * as Tool from "../Tool.ts"
 
 /**
- * What is known of the handler's runs: how many began, and whether one may have written without saying so. Once it is
- * `abandoned`, because every caller left before the first run, none may begin.
+ * What is known of the handler's runs: how many began, how many of its steps began and did not say that they have written
+ * nothing, and whether a run may have written without saying so. Once it is `abandoned`, because every caller left before
+ * the first run, none may begin.
  */
 export interface Attempts {
   count: number
+  steps: number
   uncertain: boolean
   abandoned: boolean
 }
@@ -65,8 +67,14 @@ export const execute = (execution: Execution, lease: Lease): Effect.Effect<unkno
     })
   })
   const limit = Math.min(Duration.toMillis(tool.timeout), lease.left())
-  return within(tool, limit, Retry.transient(attempt, tool.retry, { safe: isSafeToRepeat(tool), within: limit * 0.8 }))
+  // Another attempt of a transactional write is another transaction, so it is made where those are.
+  const whole = isTransactional(tool)
+    ? attempt
+    : Retry.transient(attempt, tool.retry, { safe: isSafeToRepeat(tool), within: limit * 0.8 })
+  return within(tool, limit, whole)
 }
+
+const isTransactional = (tool: Tool.Any) => tool.kind === "write" && tool.idempotency.recovery === "transactional"
 
 const stoodStill = () =>
   new TransientError({
@@ -120,7 +128,7 @@ const isSafeToRepeat = (tool: Tool.Any) =>
  * A handler that ends at once is spared the race with a timer, which costs every call a microsecond. The wait can be
  * interrupted wherever it is made, since a write's run is not interruptible as a whole.
  */
-const within = <A>(
+export const within = <A>(
   tool: Tool.Any,
   limit: number,
   effect: Effect.Effect<A, ConnectorError>
