@@ -7,6 +7,7 @@ import {
   Operation,
   Policy,
   Principal,
+  StoreError,
   Tool,
   TransientError,
   ValidationError
@@ -156,13 +157,37 @@ describe("a client's own key:", () => {
     assert.deepStrictEqual(error._tag === "ValidationError" && error.issues, [
       {
         path: "idempotencyKey",
-        message: "is a new key for a write that was made before under another one, so nothing was executed",
+        message: "is a new key for a write that was done before under another one, so nothing was executed",
         expected: "the earlier key to get its result, or the next occurrence to do it once more on purpose"
       }
     ])
-    assert.deepStrictEqual((yield* second({ name: "bowl" })).result, { id: "item 2" })
+    const reused = yield* Effect.flip(second({ name: "bowl" }))
+    assert.deepStrictEqual(reused._tag === "ValidationError" && reused.issues.map(({ path }) => path), ["name"])
     assert.deepStrictEqual((yield* call({ name: "vase" })).result, { id: "item 1" })
+    assert.strictEqual(state.runs, 1)
+  })
+
+  test("a client that mints a key for each attempt still recovers a write that was cut off", function* () {
+    const lost = Effect.fail(new TransientError({ message: "The answer was lost" }))
+    const { handler, state } = counting((runs) => (runs === 1 ? lost : made(runs)))
+    const call = yield* client({ occurrence: "occurrence", recovery: "downstream-key" }, handler)
+    const { first, second } = keyed(call)
+    assert.strictEqual((yield* Effect.flip(first({ name: "vase" })))._tag, "TransientError")
+    assert.deepStrictEqual((yield* second({ name: "vase" })).result, { id: "item 2" })
     assert.strictEqual(state.runs, 2)
+  })
+
+  test("a key is held to its arguments also while another write of them is under way", function* () {
+    const gate = yield* Deferred.make<void>()
+    const { handler } = counting((runs) => Effect.andThen(runs === 1 ? Deferred.await(gate) : Effect.void, made(runs)))
+    const call = yield* client({ occurrence: "occurrence" }, handler)
+    const { first, second } = keyed(call)
+    const running = yield* Effect.forkChild(first({ name: "vase" }), { startImmediately: true })
+    const joining = yield* Effect.forkChild(second({ name: "vase" }), { startImmediately: true })
+    const other = yield* Effect.flip(second({ name: "bowl" }))
+    assert.deepStrictEqual(other._tag === "ValidationError" && other.issues.map(({ path }) => path), ["name"])
+    yield* Deferred.succeed(gate, undefined)
+    assert.deepStrictEqual((yield* Fiber.join(joining)).result, (yield* Fiber.join(running)).result)
   })
 
   test("one key means one write: with other arguments it is refused by field", function* () {
@@ -179,9 +204,9 @@ describe("a client's own key:", () => {
 })
 
 describe("whose write it is:", () => {
-  const bea = Principal.make({ id: "bea", tenant: "acme", roles: ["maker", "lead"] })
+  const bea = Principal.make({ id: "bea", tenant: "acme", roles: ["maker"] })
   const cy = Principal.make({ id: "cy", tenant: "acme", roles: ["maker"] })
-  const dan = Principal.make({ id: "dan", tenant: "other", roles: ["maker", "lead"] })
+  const dan = Principal.make({ id: "dan", tenant: "other", roles: ["maker"] })
 
   const workshop = (idempotency: Idempotency) => {
     const { handler, state } = counting(made)
@@ -204,23 +229,10 @@ describe("whose write it is:", () => {
     )
   }
 
-  test("each principal's own, unless the tool says otherwise", function* () {
+  test("each principal's own", function* () {
     const { call, state } = yield* workshop({})
     assert.isUndefined((yield* call(bea, { name: "vase" })).replay)
     assert.isUndefined((yield* call(cy, { name: "vase" })).replay)
-    assert.strictEqual(state.runs, 2)
-  })
-
-  test("a tenant's, for those to whom its results may be given", function* () {
-    const { call, state } = yield* workshop({ per: "tenant", replayTo: Policy.role("lead") } as never)
-    yield* call(cy, { name: "vase" })
-    assert.deepStrictEqual((yield* call(bea, { name: "vase" })).result as unknown, { id: "item 1" })
-    const error = yield* Effect.flip(call(cy, { name: "vase" }))
-    assert.strictEqual(
-      error._tag === "AuthorizationError" && error.message,
-      "The result of an equal make, done by another call, needs the role lead."
-    )
-    assert.isUndefined((yield* call(dan, { name: "vase" })).replay)
     assert.strictEqual(state.runs, 2)
   })
 
@@ -316,8 +328,19 @@ describe("what is kept of a write:", () => {
       Effect.provide([Workshop.toLayer<never>({ make: handler } as never), AuditTrail.layerNone, Logger.layer([])])
     )
     const error = yield* Effect.flip(connected.as(ada).call("make", { name: "vase" }))
-    assert.strictEqual(error._tag === "TransientError" && error.applied, "unknown")
+    assert.strictEqual(error._tag, "OutcomeUnknown")
     assert.strictEqual(state.runs, 2)
+  })
+
+  test("a refusal after a takeover is not the last word, since the attempt before may have written", function* () {
+    const lost = Effect.fail(new TransientError({ message: "The answer was lost" }))
+    const declined = Effect.fail(new ValidationError({ issues: [{ path: "name", message: "is poor", expected: "" }] }))
+    const { handler, state } = counting((runs) => (runs === 1 ? lost : runs === 2 ? declined : made(runs)))
+    const call = yield* client({ recovery: "downstream-key", recordFailures: true }, handler)
+    yield* Effect.flip(call({ name: "vase" }))
+    assert.strictEqual((yield* Effect.flip(call({ name: "vase" })))._tag, "OutcomeUnknown")
+    assert.deepStrictEqual((yield* call({ name: "vase" })).result, { id: "item 3" })
+    assert.strictEqual(state.runs, 3)
   })
 
   test("a record that can't be read is neither executed again nor shown", function* () {
@@ -367,6 +390,41 @@ describe("what a handler is told:", () => {
   )
 })
 
+describe("who may write, and until when:", () => {
+  test("a waiter that claims after another instance has released has a whole lease before it", function* () {
+    const slow = yield* client({}, () => Effect.andThen(Effect.sleep("28 seconds"), Effect.fail(notApplied)))
+    const other = yield* client({}, () => Effect.andThen(Effect.sleep("20 seconds"), made(1)))
+    yield* Effect.forkChild(slow({ name: "vase" }), { startImmediately: true })
+    yield* TestClock.adjust("24 seconds")
+    const waiting = yield* Effect.forkChild(other({ name: "vase" }), { startImmediately: true })
+    yield* TestClock.adjust("4500 millis")
+    yield* TestClock.adjust("25 seconds")
+    assert.deepStrictEqual((yield* Fiber.join(waiting)).result, { id: "item 1" })
+  })
+
+  test("a done write whose settle failed is settled before the connector has shut down", function* () {
+    const store = yield* IdempotencyStore
+    let failures = 3
+    const flaky: IdempotencyStore["Service"] = {
+      ...store,
+      settle: (options) =>
+        Effect.suspend(() =>
+          failures-- > 0 ? Effect.fail(new StoreError({ reason: "The store is away" })) : store.settle(options)
+        )
+    }
+    const { handler, state } = counting(made)
+    const used = Effect.flatMap(Effect.provideService(client({}, handler), IdempotencyStore, flaky), (call) =>
+      call({ name: "vase" })
+    )
+    const first = yield* Effect.forkChild(Effect.scoped(used), { startImmediately: true })
+    yield* TestClock.adjust("1 second")
+    assert.deepStrictEqual((yield* Fiber.join(first)).result, { id: "item 1" })
+    const later = yield* client({}, handler)
+    assert.deepStrictEqual((yield* later({ name: "vase" })).result, { id: "item 1" })
+    assert.strictEqual(state.runs, 1)
+  })
+})
+
 describe("a write in steps:", () => {
   const lost = new TransientError({ message: "The answer was lost" })
 
@@ -411,6 +469,56 @@ describe("a write in steps:", () => {
     assert.strictEqual((yield* Effect.flip(call({ name: "vase" })))._tag, "OutcomeUnknown")
     assert.strictEqual((yield* Effect.flip(call({ name: "vase" })))._tag, "OutcomeUnknown")
     assert.deepStrictEqual(done, ["charge", "ship"])
+  })
+
+  test("what is refused after a step was done is not said to be unexecuted, and keeps its key", function* () {
+    const refused = new ValidationError({ issues: [{ path: "name", message: "is unknown", expected: "" }] })
+    const { call, done } = yield* steps("downstream-key", (attempt) =>
+      attempt === 1 ? Effect.fail(refused) : Effect.void
+    )
+    assert.strictEqual((yield* Effect.flip(call({ name: "vase" })))._tag, "OutcomeUnknown")
+    assert.deepStrictEqual((yield* call({ name: "vase" })).result, { id: "charged 1" })
+    assert.deepStrictEqual(done, ["charge", "ship", "ship"])
+  })
+
+  test("a step that was done stays done for as long as the write may be taken up again", function* () {
+    const { call, done } = yield* steps("downstream-key", (attempt) =>
+      attempt === 1 ? Effect.fail(lost) : Effect.void
+    )
+    yield* Effect.flip(call({ name: "vase" }))
+    yield* TestClock.adjust("25 hours")
+    assert.deepStrictEqual((yield* call({ name: "vase" })).result, { id: "charged 1" })
+    assert.deepStrictEqual(done, ["charge", "ship", "ship"])
+  })
+
+  test("a step that hangs ends with the write's timeout, and the next call goes on", function* () {
+    const { call, done } = yield* steps("downstream-key", (attempt) => (attempt === 1 ? Effect.never : Effect.void))
+    const hanging = yield* Effect.forkChild(Effect.flip(call({ name: "vase" })), { startImmediately: true })
+    yield* TestClock.adjust("1 minute")
+    assert.strictEqual((yield* Fiber.join(hanging))._tag, "TransientError")
+    assert.deepStrictEqual((yield* call({ name: "vase" })).result, { id: "charged 1" })
+    assert.deepStrictEqual(done, ["charge", "ship", "ship"])
+  })
+
+  test("two steps that call one upstream send it two keys, the same ones in each attempt", function* () {
+    const keys: Array<string> = []
+    let attempts = 0
+    const send = Effect.flatMap(Operation, ({ idempotencyKey }) =>
+      Effect.map(idempotencyKey("bank"), (key) => void keys.push(key))
+    )
+    const handler = () =>
+      Effect.gen(function* () {
+        const { step } = yield* Operation
+        yield* step("debit", Schema.Void, send)
+        yield* step("credit", Schema.Void, Effect.andThen(send, ++attempts === 1 ? Effect.fail(lost) : Effect.void))
+        return { id: "done" }
+      })
+    const call = yield* client({ recovery: "downstream-key" }, handler)
+    yield* Effect.flip(call({ name: "vase" }))
+    yield* call({ name: "vase" })
+    assert.strictEqual(keys.length, 3)
+    assert.strictEqual(new Set(keys).size, 2)
+    assert.strictEqual(keys[1], keys[2])
   })
 
   test("a step that was done for other arguments refuses these", function* () {
