@@ -96,8 +96,8 @@ export const make = Effect.fnUntraced(function* (
   /** A run that ends with nothing written leaves the key to those who wait: one of them runs, and the others join it. */
   const join = (run: Run, write: OneWrite.Write, restore: typeof Effect.interruptible, since: number) => {
     const { guards } = run.task.write.key
-    const conflict = OneWrite.conflictOf(guards, write)
-    if (conflict !== undefined) return Effect.fail(conflict)
+    // The run may be the one that is wrong, so the record decides.
+    if (OneWrite.conflictOf(guards, write) !== undefined) return start(write, restore)
     run.callers++
     return Effect.matchCauseEffect(attend(run, restore), {
       onSuccess: ({ stored }): Effect.Effect<OneWrite.Done, OneWrite.Refused> =>
