@@ -23,8 +23,8 @@ const output = Schema.Struct({
   state: Schema.Literals(["running", "done", "unknown", "none"]).annotate({
     description:
       "running: wait, then repeat the same call. done: repeating the same call returns its result. unknown: an attempt was " +
-      "cut off, and it may have been applied. none: nothing of it is recorded, so nothing was applied within the time that " +
-      "records are kept."
+      "cut off, and it may have been applied. none: nothing of it is recorded. Unless a call is still running or it is longer " +
+      "ago than records are kept, nothing was applied."
   }),
   since: Schema.optionalKey(
     Schema.String.check(Schema.isMaxLength(40)).annotate({
