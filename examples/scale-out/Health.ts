@@ -1,0 +1,47 @@
+/**
+ * Tells the balancer whether to send requests here, on a port that clients don't reach: `GET /health` answers 200, and 404
+ * once the instance is about to end, which is HAProxy's word for "finish what you have, and get nothing new".
+ *
+ * It asks nothing of the databases. Where one of them is down, all instances would be taken out at once, and callers would
+ * get the balancer's 503 instead of an answer that tells them to wait and repeat the call.
+ */
+import { NodeHttpServer } from "@effect/platform-node"
+import { Config, Context, type Duration, Effect, Layer, Ref } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
+import { createServer } from "node:http"
+
+/** Where the balancer reaches this instance: an address of its machine that clients do not. */
+export const address = Config.withDefault(Config.NonEmptyString("DESK_ADDRESS"), "127.0.0.1")
+
+export class Health extends Context.Service<
+  Health,
+  {
+    /** From now on the balancer is told to send nothing more. */
+    readonly drain: Effect.Effect<void>
+  }
+>()("scale-out/Health") {
+  /** Answers on `DESK_HEALTH_PORT`. */
+  static readonly layer = Layer.unwrap(
+    Effect.gen(function* () {
+      const host = yield* address
+      const port = yield* Config.Int("DESK_HEALTH_PORT")
+      const draining = yield* Ref.make(false)
+      const answer = Effect.map(Ref.get(draining), (draining) =>
+        HttpServerResponse.empty({ status: draining ? 404 : 200 })
+      )
+      return HttpRouter.serve(HttpRouter.add("GET", "/health", answer), { disableLogger: true }).pipe(
+        Layer.provide(NodeHttpServer.layer(createServer, { host, port, gracefulShutdownTimeout: 0 })),
+        Layer.merge(Layer.succeed(Health, { drain: Ref.set(draining, true) }))
+      )
+    })
+  )
+
+  /**
+   * Goes on top of the server: when the instance is to end, this comes first. It tells the balancer, and gives it time to
+   * ask, before the server stops listening.
+   */
+  static readonly layerDrain = (notice: Duration.Input): Layer.Layer<never, never, Health> =>
+    Layer.effectDiscard(
+      Effect.flatMap(Health, ({ drain }) => Effect.addFinalizer(() => Effect.andThen(drain, Effect.sleep(notice))))
+    )
+}
