@@ -53,7 +53,7 @@ export interface Existing {
 
 /**
  * A record that is there and can't be read: damaged, tampered with, or written by a newer version. Whoever finds it
- * executes nothing. `reason` tells the operator what to do; it holds no part of the record.
+ * executes nothing. `reason` tells the operator what to do; it may name the record's key, and holds nothing else of it.
  *
  * @category models
  * @since 0.1.0
@@ -71,7 +71,12 @@ export type Claim = { readonly _tag: "Claimed" } | Existing | Unreadable
 
 /**
  * Keeps records of writes. Each method is one atomic step, made durable (as far as the store promises it) before it
- * returns, in a transaction of the store's own. Times are by one clock, the store's.
+ * returns, in a transaction of the store's own; one that could not be is a `StoreError`. Times are by one clock, the
+ * store's. Keys have at most 256 characters; durations are finite and may have fractions of a millisecond.
+ *
+ * A step sees every step that has ended before, whoever made it. One that is interrupted may still be done later, but not
+ * after a step of the same caller that was begun after it. On a record that can't be read, each step but `claim` and `read`
+ * answers false or none and changes nothing.
  *
  * @category services
  * @since 0.1.0
@@ -79,13 +84,17 @@ export type Claim = { readonly _tag: "Claimed" } | Existing | Unreadable
 export class IdempotencyStore extends Context.Service<
   IdempotencyStore,
   {
-    /** Who sees the records: this process alone, or every instance that is given the same store. */
+    /**
+     * Who sees the records: this process alone, which also means that they end with it, or every instance that is given the
+     * same store.
+     */
     readonly scope: "process" | "shared"
 
     /**
      * Runs an effect in one transaction of the store's database: what the steps and the effect's own statements have done
      * is there as a whole when it succeeds, and none of it when it fails or the process dies. In it, `claim` does not wait
-     * for a transaction that is still open: it returns its record as `claimed`. Absent where the store can't.
+     * for a transaction that is still open: it returns its record as `claimed`, with the guards that it was called with. The
+     * property is missing where the store can't.
      */
     readonly transaction?: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | StoreError, R>
 

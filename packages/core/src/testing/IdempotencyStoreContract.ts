@@ -391,6 +391,15 @@ export const cases = (options: Options): ReadonlyArray<Case> => {
       yield* expect("the record", yield* steps.read, claimedBy("c"))
     }),
 
+    make("a key that is claimed anew is not swept away with what expired before", function* (steps) {
+      const old = Array.from({ length: 40 }, (_, index) => ` old ${index}`)
+      for (const suffix of old) yield* steps.claim("a", { suffix })
+      yield* pastRetention
+      yield* steps.claim("b", { suffix: old[39] })
+      for (let index = 0; index < 10; index++) yield* steps.claim("c", { suffix: ` new ${index}` })
+      yield* expect("the claim of the key", yield* steps.claim("d", { suffix: old[39] }), claimedBy("b"))
+    }),
+
     make("a record is there while its lease runs, however short its retention", function* (steps) {
       yield* steps.claim("a", { kept: Duration.times(lease, 0.25) })
       yield* options.advance(halfLease)
