@@ -64,7 +64,7 @@ const MakeAgain = Tool.write("make_again", {
     memo: Schema.String.check(Schema.isMaxLength(20)).annotate({ description: "A note for people." }),
     occurrence: Tool.occurrence
   }),
-  idempotency: { identity, free: ["memo"], occurrence: "occurrence", recovery: "repeatable" }
+  idempotency: { identity, free: ["memo"], occurrence: "occurrence", recovery: "repeatable", recordFailures: true }
 })
 const Mine = Tool.read("mine", {
   ...base,
@@ -356,6 +356,23 @@ Next: fix these arguments, then call again.
         assert.deepStrictEqual(status.structuredContent, { state: "done", since: doneAt })
         const third = yield* client.call("make_again", { name: "vase", memo: "for Cy", occurrence: 2 })
         assert.isUndefined(third._meta?.["ferrule/replayed"])
+      })
+    )
+  )
+
+  it.live("a refusal that is kept is marked as one of an earlier call, with how to ask once more", () =>
+    withClient(
+      Effect.fnUntraced(function* (client) {
+        const args = { name: "refused", memo: "for Bea" }
+        const first = yield* client.call("make_again", args)
+        const second = yield* client.call("make_again", args)
+        assert.isUndefined(first._meta?.["ferrule/replayed"])
+        const { doneAt, onceMore } = Object(second._meta?.["ferrule/replayed"]) as Record<string, unknown>
+        assert.deepStrictEqual(onceMore, { occurrence: 2 })
+        assert.strictEqual(
+          second.content[0].text,
+          `${String(first.content[0].text)}\nAlready answered so at ${String(doneAt)}: this is the result of that time, and nothing was executed again. The state may have changed since. To do it once more on purpose, pass occurrence: 2.`
+        )
       })
     )
   )

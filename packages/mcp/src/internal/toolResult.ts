@@ -41,9 +41,9 @@ export const ofOutcome = (
   }
 }
 
-const doneBefore = ({ doneAt, ignored, onceMore }: Replay): string =>
+const doneBefore = ({ doneAt, ignored, onceMore }: Replay, what = "done"): string =>
   [
-    `Already done at ${iso(doneAt)}: this is the result of that time, and nothing was executed again. The state may have changed since.`,
+    `Already ${what} at ${iso(doneAt)}: this is the result of that time, and nothing was executed again. The state may have changed since.`,
     ...(ignored.length === 0 ? [] : [`What differs from that call was ignored: ${ignored.join(", ")}.`]),
     ...Object.entries(onceMore ?? {}).map(([field, count]) => `To do it once more on purpose, pass ${field}: ${count}.`)
   ].join(" ")
@@ -60,7 +60,10 @@ const ofRefusal = (
   { correlationId, reference, refusal, replay }: Extract<Outcome, { readonly _tag: "Refused" }>,
   statusTool: string | undefined
 ): CallToolResult => {
-  const text = textOf(tool, refusal)
+  const said = textOf(tool, refusal)
+  // A write that is done without a result says so itself.
+  const isKept = replay !== undefined && refusal._tag !== "ResultUnavailable"
+  const text = !isKept ? said : `${said}\n${doneBefore(replay, "answered so")}`
   const open = reference !== undefined && isOpen(refusal)
   return {
     isError: true,
