@@ -223,7 +223,8 @@ describe("what holds a connector to one process", () => {
     "is a lock file where there are no such names: one holder, free with its end, and unavailable where it can't be",
     () =>
       Effect.gen(function* () {
-        const file = join(yield* temporaryFolder, "name.lock")
+        const folder = yield* temporaryFolder
+        const file = join(folder, "name.lock")
         const first = yield* Scope.make()
         yield* Scope.provide(ProcessLock.holdFile(file), first)
         assert.strictEqual(yield* Effect.flip(ProcessLock.holdFile(file)), "held")
@@ -240,7 +241,7 @@ describe("what holds a connector to one process", () => {
         assert.strictEqual(yield* Effect.flip(ProcessLock.holdFile(file)), "held")
         yield* end({ child: other, said: "" })
         yield* ProcessLock.holdFile(file)
-        assert.strictEqual(yield* Effect.flip(ProcessLock.holdFile("/nonexistent/name.lock")), "unavailable")
+        assert.strictEqual(yield* Effect.flip(ProcessLock.holdFile(join(folder, "missing", "name.lock"))), "unavailable")
       })
   )
 })
