@@ -215,7 +215,7 @@ describe("the Redis store", () => {
       yield* store.settle({ key: "key", owner: "b", result: "", retention: Duration.seconds(60) })
       assert.strictEqual(yield* expiry, 6)
       yield* store.claim({ key: "for ever", owner: "a", guards: "", lease, retention: Duration.infinity })
-      assert.strictEqual(yield* send(url, "PEXPIRETIME", `${prefix}for ever`), 8_640_000_000_000_000)
+      assert.strictEqual(yield* send(url, "PEXPIRETIME", `${prefix}for ever`), 999_999_999_999_999)
       yield* release(store, "for ever")
       const gone = { lease: Duration.zero, retention: Duration.millis(20) }
       yield* store.claim({ key: "gone", owner: "a", guards: "", ...gone })
@@ -256,7 +256,7 @@ describe("the Redis store", () => {
       const foreign = `holds what is no record of the store. ${nothing} Give the store a prefix that no other program uses, or delete the key once you know that repeating the write does no harm.`
       const damaged = `holds a damaged record, and what became of its write cannot be read. ${nothing} Repair the record, or delete the key once you know that repeating the write does no harm.`
       const newer = `was written by a newer version. ${nothing} Run the newer version on every instance.`
-      const cases = [
+      const both = [
         [["HSET", "format", "2"], newer],
         [["HSET", "format", "10"], newer],
         [["HSET", "format", "a secret"], damaged],
@@ -267,31 +267,39 @@ describe("the Redis store", () => {
         [["HSET", "createdAt", "99999999999999999999"], damaged],
         [["HDEL", "expiresAt"], damaged],
         [["HSET", "expiresAt", "soon"], damaged],
-        [["HDEL", "result"], damaged],
-        [["HDEL", "settledAt"], damaged],
+        [["HSET", "expiresAt", "0x1"], damaged],
         [["HDEL", "owner"], damaged],
         [["HDEL", "guards"], damaged]
       ] as const
-      for (const [index, [[command, ...args], why]] of cases.entries()) {
-        const name = `${prefix}${index}`
-        yield* claim(store, `${index}`)
-        yield* settle(store, `${index}`, "a", "a secret")
+      const claimed = [
+        [["HDEL", "leaseUntil"], damaged],
+        [["HSET", "leaseUntil", " 1"], damaged]
+      ] as const
+      const settled = [
+        [["HDEL", "result"], damaged],
+        [["HDEL", "settledAt"], damaged],
+        [["HSET", "settledAt", "1.5"], damaged]
+      ] as const
+      const cases = [
+        ...[...both, ...claimed].map(([damage, why]) => ({ damage, why, state: "claimed" })),
+        ...[...both, ...settled].map(([damage, why]) => ({ damage, why, state: "settled" }))
+      ]
+      for (const [index, { damage, state, why }] of cases.entries()) {
+        const [command, ...args] = damage
+        const [key, name] = [`${index}`, `${prefix}${index}`]
+        yield* store.claim({ key, owner: "a", guards: "guards", lease: Duration.zero, retention })
+        if (state === "settled") yield* settle(store, key, "a", "a secret")
         yield* send(url, command, name, ...args)
         const before = yield* send(url, "DUMP", name)
-        assert.deepStrictEqual(yield* claim(store, `${index}`, "b"), {
-          _tag: "Unreadable",
-          reason: `The Redis key ${name} ${why}`
-        })
-        assert.isFalse(yield* release(store, `${index}`))
-        assert.isFalse(yield* markUnknown(store, `${index}`))
-        assert.deepStrictEqual(yield* takeOver(store, `${index}`, "b"), Option.none())
+        const unreadable = { _tag: "Unreadable", reason: `The Redis key ${name} ${why}` } as const
+        assert.deepStrictEqual(yield* claim(store, key, "b"), unreadable)
+        assert.deepStrictEqual(yield* store.read(key), unreadable)
+        assert.isFalse(yield* settle(store, key))
+        assert.isFalse(yield* release(store, key))
+        assert.isFalse(yield* markUnknown(store, key))
+        assert.deepStrictEqual(yield* takeOver(store, key, "b"), Option.none())
         assert.deepStrictEqual(yield* send(url, "DUMP", name), before)
       }
-      // A lease of which nobody knows the end is not over.
-      yield* store.claim({ key: "lease", owner: "a", guards: "", lease: Duration.zero, retention })
-      yield* send(url, "HDEL", `${prefix}lease`, "leaseUntil")
-      assert.strictEqual((yield* claim(store, "lease", "b"))._tag, "Unreadable")
-      assert.deepStrictEqual(yield* takeOver(store, "lease", "b"), Option.none())
       for (const [command, ...args] of [
         ["RPUSH", "x"],
         ["SET", "x"],

@@ -91,6 +91,15 @@ describe("a record in Redis", () => {
     assert.deepStrictEqual<unknown>(RedisRecord.decode("key", now + 1, claimed), { ...record, lapsed: true })
   })
 
+  it("has a result only once it is settled", () => {
+    const left = ["1", "settled", "a", "1", "guards", "1799999999000", "1800000300000", "1", "done", "1800000000000"]
+    const settled = RedisRecord.decode("key", now, left)
+    const unknown = RedisRecord.decode("key", now, left.with(1, "unknown"))
+    assert(settled._tag === "Existing" && unknown._tag === "Existing")
+    assert.deepStrictEqual([settled.result, settled.settledAt, settled.lapsed], ["done", 1_800_000_000_000, false])
+    assert.deepStrictEqual([unknown.result, unknown.settledAt, unknown.lapsed], [undefined, undefined, false])
+  })
+
   it("is not read when it is not whole", () => {
     const damages = [
       changed(1, "settled"),
@@ -101,8 +110,7 @@ describe("a record in Redis", () => {
       changed(5, "9007199254740993"),
       changed(7, null),
       changed(7, " 1"),
-      changed(8, "a result"),
-      changed(9, "1800000000000"),
+      changed(7, "1".repeat(16)),
       claimed.slice(0, 9),
       [...claimed, "more"],
       []

@@ -142,6 +142,7 @@ describe("at start the Redis store", () => {
         "+time",
         "+exists",
         "+hmget",
+        "+hexists",
         "+hset",
         "+del",
         "+pexpireat"
@@ -153,10 +154,11 @@ describe("at start the Redis store", () => {
       yield* markUnknown(store, "key")
       assert.deepStrictEqual(yield* takeOver(store, "key", "b"), Option.some(2))
       assert.isTrue(yield* settle(store, "key", "b"))
+      assert.isTrue(yield* settle(store, "key", "b"))
       yield* claim(store, "other")
       assert.isTrue(yield* release(store, "other"))
       const lacking =
-        "Redis does not let the user of the store do a step. Allow it INFO, SCRIPT LOAD, EVALSHA, EVAL, TIME, EXISTS, HMGET, HSET, DEL and PEXPIREAT, on the keys with the store's prefix."
+        "Redis does not let the user of the store do a step. Allow it INFO, SCRIPT LOAD, EVALSHA, EVAL, TIME, EXISTS, HMGET, HEXISTS, HSET, DEL and PEXPIREAT, on the keys with the store's prefix."
       const elsewhere = yield* open(at("exact"), { prefix: "elsewhere:" })
       assert.strictEqual(yield* reason(claim(elsewhere, "key")), lacking)
       for (const right of rights.slice(1)) {
@@ -169,7 +171,8 @@ describe("at start the Redis store", () => {
         }
         const store = yield* open(at(user))
         if (right === "+eval") yield* send(url, "SCRIPT", "FLUSH")
-        const steps = Effect.andThen(claim(store, user), release(store, user))
+        const settled = Effect.all([claim(store, `${user} 1`), settle(store, `${user} 1`), settle(store, `${user} 1`)])
+        const steps = Effect.andThen(settled, Effect.andThen(claim(store, user), release(store, user)))
         assert.strictEqual(yield* reason(steps), lacking)
       }
     })

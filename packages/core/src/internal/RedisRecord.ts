@@ -11,7 +11,7 @@ export const decode = (name: string, now: number, found: ReadonlyArray<unknown>)
   const decoded = decodeFields(found)
   if (Result.isFailure(decoded)) return unreadable(name, found[0])
   const record = decoded.success
-  const [, state, owner, epoch, guards, createdAt, , , result, settledAt] = record
+  const [, state, owner, epoch, guards, createdAt] = record
   return {
     _tag: "Existing",
     state,
@@ -20,22 +20,24 @@ export const decode = (name: string, now: number, found: ReadonlyArray<unknown>)
     guards,
     lapsed: record[1] === "claimed" && record[7] <= now,
     createdAt,
-    result: result ?? undefined,
-    settledAt: settledAt ?? undefined
+    result: record[1] === "settled" ? record[8] : undefined,
+    settledAt: record[1] === "settled" ? record[9] : undefined
   }
 }
 
-const Whole = Schema.String.check(Schema.isPattern(/^[0-9]{1,16}$/)).pipe(
+const Whole = Schema.String.check(Schema.isPattern(/^[0-9]{1,15}$/)).pipe(
   Schema.decodeTo(Schema.Int, SchemaTransformation.numberFromString)
 )
 
-/** The fields in the order of `RedisScripts.fields`; the end of a lease may be left behind when the lease is over. */
+/** The fields that every record has, in the order of `RedisScripts.fields`. */
 const recordIn = <State extends Existing["state"]>(state: State) =>
   [Schema.Literal("1"), Schema.Literal(state), Schema.String, Whole, Schema.String, Whole, Whole] as const
+
+// What does not count in a state may be left behind.
 const decodeFields = Schema.decodeUnknownResult(
   Schema.Union([
-    Schema.Tuple([...recordIn("claimed"), Whole, Schema.Null, Schema.Null]),
-    Schema.Tuple([...recordIn("unknown"), Schema.Unknown, Schema.Null, Schema.Null]),
+    Schema.Tuple([...recordIn("claimed"), Whole, Schema.Unknown, Schema.Unknown]),
+    Schema.Tuple([...recordIn("unknown"), Schema.Unknown, Schema.Unknown, Schema.Unknown]),
     Schema.Tuple([...recordIn("settled"), Schema.Unknown, Schema.String, Whole])
   ])
 )

@@ -1,9 +1,9 @@
 /**
  * The steps of the Redis store, each as one script on one key, by the server's time.
  *
- * A record is a hash. `leaseUntil` counts while it is claimed, `result` and `settledAt` are there once it is settled; times
- * are epoch milliseconds. `expiresAt` says when a record is past its retention, whatever a restored dump or another server
- * makes of the key's own expiry, which only clears away. A key that holds something else is left as it is.
+ * A record is a hash. `leaseUntil` counts while it is claimed, `result` and `settledAt` once it is settled; times are epoch
+ * milliseconds. `expiresAt` says when a record is past its retention, whatever a restored dump or another server makes of
+ * the key's own expiry, which only clears away. What `RedisRecord` can't decode is left as it is.
  */
 
 /** The fields of a record in the order in which `claim` answers with them. */
@@ -20,8 +20,8 @@ export const fields = [
   "settledAt"
 ]
 
-/** That a `Date` can hold. */
-const lastMoment = 8.64e15
+/** The highest number of 15 digits, as long as a number in a record may be. */
+const lastMoment = 999_999_999_999_999
 
 const reading = (names: ReadonlyArray<string>) => `
 local key = KEYS[1]
@@ -32,14 +32,27 @@ if record.err then
   if not string.find(record.err, 'WRONGTYPE', 1, true) then return record end
   record = {}
 end
+local function number(text)
+  return text and #text < 16 and string.find(text, '^%d+$') and tonumber(text)
+end
 `
 
-/** Finds the state of the record that the first argument owns: nil when there is none, or it is past its retention. */
-const holding = `${reading(["format", "owner", "expiresAt", "state", "leaseUntil", "epoch"])}
-local state
-local expiresAt = tonumber(record[3])
-if record[1] == '1' and record[2] == ARGV[1] and expiresAt and expiresAt > now then state = record[4] end
-local lapsed = state == 'claimed' and (tonumber(record[5]) or now + 1) <= now
+/**
+ * Finds the state of the record that the first argument owns: nil when there is none, when it is past its retention, and
+ * when it can't be read.
+ */
+const holding = `${reading(["format", "owner", "expiresAt", "state", "leaseUntil", "epoch", "createdAt", "guards", "settledAt"])}
+local expiresAt, epoch, state, lapsed = number(record[3]), number(record[6]), nil, false
+if record[1] == '1' and record[2] == ARGV[1] and record[8] and number(record[7]) and epoch
+  and expiresAt and expiresAt > now then
+  state = record[4]
+  if state == 'claimed' then
+    local leaseUntil = number(record[5])
+    if leaseUntil then lapsed = leaseUntil <= now else state = nil end
+  elseif state == 'settled' and not (number(record[9]) and redis.call('HEXISTS', key, 'result') == 1) then
+    state = nil
+  end
+end
 `
 
 // When Redis is full it refuses a script's first write, if that one takes memory, and lets a script finish that has written
@@ -52,7 +65,7 @@ if expiresAt > now then redis.call('HSET', key, 'expiresAt', expiresAt, ${values
 
 /** Finds what is there, unless it is a record past its retention. */
 const finding = `${reading(fields)}
-local expired = record[1] == '1' and (tonumber(record[7]) or now + 1) <= now
+local expired = record[1] == '1' and (number(record[7]) or now + 1) <= now
 local found = not expired and (record[1] or redis.call('EXISTS', key) == 1)
 `
 
@@ -103,8 +116,7 @@ return 1
  * "late", or "none".
  */
 export const takeOver = `${holding}
-local epoch = tonumber(record[6])
-if not epoch or state ~= 'unknown' and not lapsed then return { now, 'none' } end
+if state ~= 'unknown' and not lapsed then return { now, 'none' } end
 if now > tonumber(ARGV[5]) then return { now, 'late' } end
 local leaseUntil = math.min(now + ARGV[3], ${lastMoment})
 ${change(
