@@ -241,7 +241,10 @@ describe("what holds a connector to one process", () => {
         assert.strictEqual(yield* Effect.flip(ProcessLock.holdFile(file)), "held")
         yield* end({ child: other, said: "" })
         yield* ProcessLock.holdFile(file)
-        assert.strictEqual(yield* Effect.flip(ProcessLock.holdFile(join(folder, "missing", "name.lock"))), "unavailable")
+        assert.strictEqual(
+          yield* Effect.flip(ProcessLock.holdFile(join(folder, "missing", "name.lock"))),
+          "unavailable"
+        )
       })
   )
 })
