@@ -1,6 +1,7 @@
 /**
- * Tells the balancer whether to send requests here, on a port that clients don't reach: `GET /health` answers 200, and 404
- * once the instance is about to end, which is HAProxy's word for "finish what you have, and get nothing new".
+ * Tells the balancer whether to send requests here, on a port that clients don't reach. `GET /health` answers 503 until the
+ * instance serves, 200 while it does, and 404 once it is about to end, which is HAProxy's word for "finish what you have,
+ * and get nothing new".
  *
  * It asks nothing of the databases. Where one of them is down, all instances would be taken out at once, and callers would
  * get the balancer's 503 instead of an answer that tells them to wait and repeat the call.
@@ -16,8 +17,8 @@ export const address = Config.withDefault(Config.NonEmptyString("DESK_ADDRESS"),
 export class Health extends Context.Service<
   Health,
   {
-    /** From now on the balancer is told to send nothing more. */
-    readonly drain: Effect.Effect<void>
+    /** What the balancer is told. */
+    readonly status: Ref.Ref<200 | 404 | 503>
   }
 >()("scale-out/Health") {
   /** Answers on `DESK_HEALTH_PORT`. */
@@ -25,23 +26,26 @@ export class Health extends Context.Service<
     Effect.gen(function* () {
       const host = yield* address
       const port = yield* Config.Int("DESK_HEALTH_PORT")
-      const draining = yield* Ref.make(false)
-      const answer = Effect.map(Ref.get(draining), (draining) =>
-        HttpServerResponse.empty({ status: draining ? 404 : 200 })
-      )
-      return HttpRouter.serve(HttpRouter.add("GET", "/health", answer), { disableLogger: true }).pipe(
+      const status = yield* Ref.make<200 | 404 | 503>(503)
+      const answer = Effect.map(Ref.get(status), (status) => HttpServerResponse.empty({ status }))
+      return HttpRouter.serve(HttpRouter.add("GET", "/health", answer), {
+        disableLogger: true,
+        disableListenLog: true
+      }).pipe(
         Layer.provide(NodeHttpServer.layer(createServer, { host, port, gracefulShutdownTimeout: 0 })),
-        Layer.merge(Layer.succeed(Health, { drain: Ref.set(draining, true) }))
+        Layer.merge(Layer.succeed(Health, { status }))
       )
     })
   )
 
   /**
-   * Goes on top of the server: when the instance is to end, this comes first. It tells the balancer, and gives it time to
-   * ask, before the server stops listening.
+   * Goes on top of the server. From then on the instance gets requests. When it is to end, this comes first: it tells the
+   * balancer, and gives it time to ask, before the server stops listening.
    */
-  static readonly layerDrain = (notice: Duration.Input): Layer.Layer<never, never, Health> =>
+  static readonly layerServing = (notice: Duration.Input): Layer.Layer<never, never, Health> =>
     Layer.effectDiscard(
-      Effect.flatMap(Health, ({ drain }) => Effect.addFinalizer(() => Effect.andThen(drain, Effect.sleep(notice))))
+      Effect.flatMap(Health, ({ status }) =>
+        Effect.acquireRelease(Ref.set(status, 200), () => Effect.andThen(Ref.set(status, 404), Effect.sleep(notice)))
+      )
     )
 }

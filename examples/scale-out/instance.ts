@@ -27,7 +27,7 @@ const Server = Layer.unwrap(
 )
 
 // Four times the interval at which haproxy.cfg asks for the health.
-Health.layerDrain("1 second").pipe(
+Health.layerServing("1 second").pipe(
   Layer.provide(Server),
   Layer.provide([ServiceDeskHandlers, Tokens]),
   Layer.provide(Backends),

@@ -6,10 +6,10 @@
  * `node main.ts --store postgres|redis --instances 4`
  */
 import { runMain } from "@effect/platform-node/NodeRuntime"
-import { Clock, Effect } from "effect"
+import { Cause, Clock, Effect } from "effect"
 import { parseArgs } from "node:util"
 import * as Screen from "../service-desk/demo/Screen.ts"
-import { scene } from "../service-desk/demo/Stage.ts"
+import { scene, SceneError } from "../service-desk/demo/Stage.ts"
 import { DemoError } from "../service-desk/demo/World.ts"
 import { allKilled } from "./scenes/allKilled.ts"
 import { atOnce } from "./scenes/atOnce.ts"
@@ -63,13 +63,13 @@ runMain(
       duration: "5 minutes",
       orElse: () => Effect.fail(new DemoError({ message: "it did not come to an end in five minutes" }))
     }),
-    Effect.tapError((error) =>
-      Effect.sync(() =>
-        Screen.failed(
-          error._tag === "SceneError" ? `Scene ${error.scene}` : "The start",
-          error._tag === "SceneError" ? error.why : error.message
-        )
-      )
+    Effect.tapCause((cause) =>
+      Effect.sync(() => {
+        const error = Cause.squash(cause)
+        if (error instanceof SceneError) Screen.failed(`Scene ${error.scene}`, error.why)
+        else if (!Cause.hasInterruptsOnly(cause))
+          Screen.failed("The start", error instanceof Error ? error.message : String(error))
+      })
     )
   ),
   { disableErrorReporting: true }

@@ -10,7 +10,7 @@ export const rolling = Effect.fnUntraced(function* (world: World) {
     `${callers.length} clients open tickets, ask for each a second time, and search, over and over; they repeat nothing ` +
       "but what was too slow. Meanwhile one instance after the other is told to end (SIGTERM), ends, and is started again."
   )
-  const resent = yield* balancer.resent
+  const before = yield* balancer.resent
   const failed: Array<string> = []
   let ended = false
   let opened = 0
@@ -61,9 +61,10 @@ export const rolling = Effect.fnUntraced(function* (world: World) {
 
   const tickets = yield* ledger.tickets("Licence ")
   yield* check(failed.length === 0, `no call failed, as these did: ${failed.slice(0, 3).join("; ")}`)
-  Screen.note(
-    `The balancer sent ${(yield* balancer.resent) - resent} requests again, to another instance; ${slow} calls were too slow.`
-  )
+  const resent = (yield* balancer.resent) - before
+  Screen.note(`The balancer sent ${resent} requests again, to another instance; ${slow} calls were too slow.`)
+  // Without the drain it is dozens; a busy machine that answers a health check late may account for a few.
+  yield* check(resent < 10, "an instance that ends has next to nothing taken from it")
   yield* prove(failed.length === 0, `${calls} calls while ${instances.length} instances were replaced: 0 failed`)
   yield* prove(tickets === opened, `${opened} tickets were asked for twice each: ${tickets} tickets`)
 })

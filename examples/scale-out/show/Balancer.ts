@@ -70,7 +70,7 @@ export const start = Effect.fnUntraced(function* (options: {
     /** Returns when it has taken that instance for dead. */
     untilDown: (name: string) => until(name, "DOWN"),
     /** How many requests it has sent again, to another instance. */
-    resent: Effect.map(row("BACKEND"), (row) => Number(row["wretr"]))
+    resent: Effect.map(row("BACKEND"), (row) => Number(row["wredis"]))
   }
 })
 

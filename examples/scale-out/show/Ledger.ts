@@ -11,7 +11,9 @@ import { DemoError } from "../../service-desk/demo/World.ts"
 export const connect = (url: string): Effect.Effect<SqlClient.SqlClient, DemoError, Scope.Scope> =>
   Layer.build(PgClient.layer({ url: Redacted.make(url), applicationName: "scale-out" })).pipe(
     Effect.map(Context.get(PgClient.PgClient)),
-    Effect.mapError((error) => new DemoError({ message: `PostgreSQL does not answer: ${error.message}` }))
+    // A pool that nobody has used yet has not connected.
+    Effect.tap((sql) => sql`SELECT 1`),
+    Effect.mapError(({ reason }) => new DemoError({ message: `PostgreSQL does not answer: ${String(reason.cause)}` }))
   )
 
 export const make = Effect.fnUntraced(function* (url: string) {

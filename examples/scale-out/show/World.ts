@@ -3,7 +3,7 @@
  * instances, the balancer, the clients, and eyes of its own on the database. All of it ends with the scope.
  */
 import { NodeRedis } from "@effect/platform-node"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Logger } from "effect"
 import { randomBytes, randomInt } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
@@ -119,7 +119,8 @@ const schema = Effect.fnUntraced(function* (name: string) {
 
 /** Removes the keys with that prefix when the scope closes, and fails now where no Redis answers. */
 const keysBehind = Effect.fnUntraced(function* (prefix: string) {
-  const { client } = yield* Layer.build(NodeRedis.layer({ url: redis, disableOfflineQueue: true })).pipe(
+  const { client } = yield* Layer.build(NodeRedis.layer({ url: redis })).pipe(
+    Effect.provide(Logger.layer([])),
     Effect.map(Context.get(NodeRedis.NodeRedis)),
     Effect.mapError(({ cause }) => new DemoError({ message: `Redis does not answer: ${String(cause)}` }))
   )
