@@ -37,8 +37,11 @@ export const make = (folder: string): Effect.Effect<Reaper, never, Scope.Scope> 
           return ended
         })
     ),
-    (shell) => ({
-      watch: (pid) => void shell.stdin.write(`watch ${pid}\n`),
-      forget: (pid) => void shell.stdin.write(`forget ${pid}\n`)
-    })
+    (shell) => {
+      // A process that ends after the reaper was told to is no longer its concern.
+      const tell = (line: string) => {
+        if (shell.stdin.writable) shell.stdin.write(`${line}\n`)
+      }
+      return { watch: (pid) => tell(`watch ${pid}`), forget: (pid) => tell(`forget ${pid}`) }
+    }
   )
