@@ -75,7 +75,8 @@ const fewestTrips = (title: Store["title"], figures: ReadonlyArray<StoreFigure>)
   const trips = works.map((work) => figures.find((figure) => figure.work === work)!.trips.ferrule)
   return {
     target: `${title}: waits ${floor.first} times in a first call and ${floor.replay} time in a replay`,
-    met: works.every((work, index) => trips[index] === floor[work]),
+    // A store's own cleaning up may fall into the count.
+    met: works.every((work, index) => Math.abs(trips[index] - floor[work]) < 0.05),
     found: trips.map((found) => found.toFixed(1)).join(", ")
   }
 }
