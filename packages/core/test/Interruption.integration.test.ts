@@ -4,6 +4,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
 import { SqlClient } from "effect/sql"
 import * as SqlIdempotencyStore from "../src/SqlIdempotencyStore.ts"
+import { newPrefix } from "./fixtures/crash.ts"
 import { Bank, clerk, decodeRows, layerTable, writes } from "./fixtures/crashBooks.ts"
 import { watched } from "./fixtures/crashPoints.ts"
 import { bookings, bookWith, leaveEverywhere, sidesOf, Stepper, type Write } from "./fixtures/leaving.ts"
@@ -12,7 +13,7 @@ import * as Redis from "./fixtures/redis.ts"
 
 const stores = {
   PostgreSQL: Effect.flatMap(newTable, (table) => SqlIdempotencyStore.make({ table })),
-  Redis: Effect.suspend(() => Redis.open(Redis.url, { prefix: Redis.newPrefix() }))
+  Redis: Effect.flatMap(newPrefix, (prefix) => Redis.open(Redis.url, { prefix }))
 }
 
 /** Leaves after each operation, with its answer under way and with it there, and at each point; tells the points. */
