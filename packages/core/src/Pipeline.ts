@@ -4,11 +4,13 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Connector from "./Connector.ts"
 import { DefinitionError, type Refusal } from "./ConnectorError.ts"
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { IdempotencyStore } from "./IdempotencyStore.ts"
+import * as CallerToken from "./internal/callerToken.ts"
 import * as OperationStatus from "./internal/operationStatus.ts"
 import * as Step from "./internal/step.ts"
 import { validate } from "./pipeline/1_validate.ts"
@@ -30,7 +32,8 @@ import type { PrincipalData } from "./Principal.ts"
 import type * as Tool from "./Tool.ts"
 
 /**
- * A call as a transport hands it over. `idempotencyKey` is the client's own, when it has one.
+ * A call as a transport hands it over. `idempotencyKey` is the client's own, when it has one. `callerToken` is the token
+ * that proved the principal; no handler can reach it.
  *
  * @category models
  * @since 0.1.0
@@ -39,6 +42,7 @@ export interface Call {
   readonly tool: string
   readonly arguments: unknown
   readonly principal: PrincipalData
+  readonly callerToken?: Redacted.Redacted<string> | undefined
   readonly idempotencyKey?: string | undefined
   readonly progress?: ((progress: number, total?: number, message?: string) => Effect.Effect<void>) | undefined
 }
@@ -149,7 +153,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
             findings.decision = tool === undefined ? "unknown-tool" : "hidden"
             return Effect.as(audit(findings, "NoSuchTool"), { _tag: "NoSuchTool" })
           }
-          return Effect.matchCauseEffect(restore(steps(call, tool, findings)), {
+          return Effect.matchCauseEffect(restore(CallerToken.provide(steps(call, tool, findings), call.callerToken)), {
             onSuccess: (completed) => Effect.as(audit(findings, "Completed"), completed),
             onFailure: (cause) => refuse(tool.kind, findings, cause)
           })

@@ -12,6 +12,7 @@ import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Program } from "../Connector.ts"
 import { ConnectorError, TransientError } from "../ConnectorError.ts"
+import * as CallerToken from "../internal/callerToken.ts"
 import { sha256 } from "../internal/sha256.ts"
 import { Operation } from "../Operation.ts"
 import { Principal, type PrincipalData } from "../Principal.ts"
@@ -151,7 +152,10 @@ const timedOut = (tool: Tool.Any, limit: number) =>
     applied: tool.kind === "read" ? "no" : "unknown"
   })
 
-/** The caller's context wins over the services that the handlers' layer was built with, so that a span is this call's. */
+/**
+ * The caller's context wins over the services that the handlers' layer was built with, so that a span is this call's. Its
+ * token ends here.
+ */
 const provided = <A>(
   execution: Execution,
   epoch: number,
@@ -159,7 +163,11 @@ const provided = <A>(
 ): Effect.Effect<A, ConnectorError> =>
   Effect.updateContext(effect, (context: Context.Context<never>) =>
     Context.add(
-      Context.add(withMissing(context, execution.program.services), Principal, execution.principal),
+      Context.add(
+        withMissing(CallerToken.takenFrom(context), execution.program.services),
+        Principal,
+        execution.principal
+      ),
       Operation,
       operationOf(execution, epoch)
     )

@@ -1,0 +1,113 @@
+import {
+  Connector,
+  IdempotencyStore,
+  Operation,
+  Pipeline,
+  Policy,
+  Principal,
+  Tool,
+  TransientError
+} from "@ferrule/core"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Option, Redacted, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { CallerToken } from "../src/internal/callerToken.ts"
+import { findInContext } from "./fixtures/findInContext.ts"
+
+const token = "caller-token-0123456789"
+const Fields = Schema.Struct({ name: Schema.String.check(Schema.isMaxLength(9)).annotate({ description: "A name." }) })
+const common = {
+  title: "Make",
+  description: "Stands for a tool, in a test of what its handler can reach.",
+  input: Fields,
+  output: Fields,
+  allow: Policy.role("maker")
+}
+const Read = Tool.read("read", common)
+const Make = Tool.write("make", { ...common, idempotency: { identity: ["name"], recovery: "repeatable" } })
+const Find = Tool.write("find", { ...common, idempotency: { identity: ["name"], recovery: "reconcile" } })
+const Workshop = Connector.make("workshop", { version: "1.0.0", tools: [Read, Make, Find] })
+const maker = Principal.make({ id: "ada", roles: ["maker"] })
+
+const cutOff = Effect.fail(new TransientError({ message: "The bank did not answer", applied: "unknown" }))
+
+const setUp = Effect.gen(function* () {
+  const seen: Array<string> = []
+  const look = (place: string) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* CallerToken, Option.none())
+      assert.deepStrictEqual(findInContext(yield* Effect.context(), token), [])
+      seen.push(place)
+    })
+  const handler =
+    (place: string) =>
+    (input: typeof Fields.Type): Effect.Effect<typeof Fields.Type, never, Operation> =>
+      Effect.as(look(place), input)
+  const handlers = Workshop.toLayer({
+    read: handler("read"),
+    make: (input) =>
+      Effect.gen(function* () {
+        const operation = yield* Operation
+        yield* Effect.andThen(Effect.yieldNow, look("make"))
+        return yield* operation.step("part", Fields, handler("step")(input))
+      }),
+    find: {
+      find: () => Effect.as(look("search"), Option.none()),
+      // The first attempt leaves it unknown, so that the next call has to search.
+      execute: (input) => (seen.includes("find") ? handler("find again")(input) : Effect.andThen(look("find"), cutOff))
+    }
+  })
+  // What runs in the call but is no handler's: it is here that the token has to be.
+  const atStore: Array<Option.Option<Redacted.Redacted<string>>> = []
+  const store = Layer.effect(
+    IdempotencyStore,
+    Effect.map(IdempotencyStore, (memory) =>
+      IdempotencyStore.of({
+        ...memory,
+        claim: (...args) =>
+          Effect.flatMap(CallerToken, (found) => {
+            atStore.push(found)
+            return memory.claim(...args)
+          })
+      })
+    )
+  ).pipe(Layer.provide(IdempotencyStore.layerMemory))
+  const pipeline = yield* Pipeline.make(Workshop).pipe(Effect.provide(Layer.merge(handlers, store)))
+  return { seen, atStore, pipeline }
+})
+
+describe("the caller's token", () => {
+  it.effect("is there while a call runs and nowhere in the context of a handler, a search or a step", () =>
+    Effect.gen(function* () {
+      const { seen, atStore, pipeline } = yield* setUp
+      for (const tool of ["read", "make", "find", "find"]) {
+        const call = { tool, arguments: { name: "x" }, principal: maker, callerToken: Redacted.make(token) }
+        const fiber = yield* Effect.forkChild(pipeline.call(call))
+        // What is not known may be searched for once the lease has ended.
+        yield* TestClock.adjust("90 seconds")
+        yield* Fiber.join(fiber)
+      }
+      assert.deepStrictEqual(seen, ["read", "make", "step", "find", "search", "find again"])
+      // The second claim is that of the step, which its handler makes.
+      assert.deepStrictEqual(
+        atStore.map((found) => Option.getOrUndefined(Option.map(found, Redacted.value))),
+        [token, undefined, token, token]
+      )
+    })
+  )
+
+  it.effect("is absent where the transport had none", () =>
+    Effect.gen(function* () {
+      const { atStore, pipeline } = yield* setUp
+      yield* pipeline.call({ tool: "make", arguments: { name: "x" }, principal: maker })
+      assert.deepStrictEqual(atStore, [Option.none(), Option.none()])
+    })
+  )
+
+  it.effect("would be found by the search that these tests rely on", () =>
+    Effect.gen(function* () {
+      const context = yield* Effect.context()
+      assert.deepStrictEqual(findInContext(context, token), ["@ferrule/core/internal/callerToken.value"])
+    }).pipe(Effect.provideService(CallerToken, Option.some(Redacted.make(token))))
+  )
+})
