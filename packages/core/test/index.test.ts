@@ -29,6 +29,7 @@ describe("@ferrule/core", () => {
       "Refusal",
       "ResultUnavailable",
       "Retry",
+      "Scrubber",
       "StoreError",
       "Tool",
       "ToolSchema",
