@@ -133,7 +133,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
       const done = yield* once({
         tool,
         key,
-        binding: isBound ? given : undefined,
+        binding: isBound ? { key: given, holder: "", admitted: false } : undefined,
         attempts,
         execute: (lease) => execute(execution, lease),
         find: find(execution)

@@ -14,7 +14,7 @@ import {
 } from "@ferrule/core"
 import { TestClient } from "@ferrule/core/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Deferred, Duration, Effect, Exit, Fiber, Logger, Option, Schedule, Schema, type Scope } from "effect"
+import { DateTime, Deferred, Duration, Effect, Exit, Fiber, Logger, Option, Schedule, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 
 const Text = Schema.String.check(Schema.isMaxLength(5000)).annotate({ description: "A text." })
@@ -188,6 +188,69 @@ describe("a client's own key:", () => {
     assert.deepStrictEqual(other._tag === "ValidationError" && other.issues.map(({ path }) => path), ["name"])
     yield* Deferred.succeed(gate, undefined)
     assert.deepStrictEqual((yield* Fiber.join(joining)).result, (yield* Fiber.join(running)).result)
+  })
+
+  test("a key that came while the write ran under another one gets its result, then and ever after", function* () {
+    const gate = yield* Deferred.make<void>()
+    const { handler, state } = counting((runs) => Effect.andThen(Deferred.await(gate), made(runs)))
+    const here = keyed(yield* client({ occurrence: "occurrence" }, handler))
+    const elsewhere = yield* client({ occurrence: "occurrence" }, handler)
+    const calls = yield* Effect.forEach(
+      [
+        here.first({ name: "vase" }),
+        here.second({ name: "vase" }),
+        elsewhere({ name: "vase" }, "client-key-number-3"),
+        elsewhere({ name: "vase" }, "client-key-number-4")
+      ],
+      (call) => Effect.forkChild(call, { startImmediately: true })
+    )
+    yield* Deferred.succeed(gate, undefined)
+    yield* TestClock.adjust("1 second")
+    const ends = yield* Effect.forEach(calls, Fiber.join)
+    for (const { result } of ends) assert.deepStrictEqual(result, { id: "item 1" })
+    for (const number of [1, 2, 3, 4]) {
+      assert.deepStrictEqual((yield* elsewhere({ name: "vase" }, `client-key-number-${number}`)).result, {
+        id: "item 1"
+      })
+    }
+    for (const _ of ["once", "and again"]) {
+      const error = yield* Effect.flip(elsewhere({ name: "vase" }, "client-key-number-5"))
+      assert.deepStrictEqual(error._tag === "ValidationError" && error.issues.map(({ path }) => path), [
+        "idempotencyKey"
+      ])
+    }
+    assert.strictEqual(state.runs, 1)
+  })
+
+  test("a write that was cut off under one key and done under another one is both keys' write", function* () {
+    const lost = Effect.fail(new TransientError({ message: "The answer was lost" }))
+    const { handler, state } = counting((runs) => (runs === 1 ? lost : made(runs)))
+    const { first, second } = keyed(yield* client({ occurrence: "occurrence", recovery: "downstream-key" }, handler))
+    yield* Effect.flip(first({ name: "vase" }))
+    assert.deepStrictEqual((yield* second({ name: "vase" })).result, { id: "item 2" })
+    assert.deepStrictEqual((yield* second({ name: "vase" })).result, { id: "item 2" })
+    assert.deepStrictEqual((yield* first({ name: "vase" })).result, { id: "item 2" })
+    assert.strictEqual(state.runs, 2)
+  })
+
+  test("a write under another key goes on after the steps that were done under the first", function* () {
+    const done: Array<string> = []
+    const lost = Effect.fail(new TransientError({ message: "The answer was lost" }))
+    const handler = () =>
+      Effect.gen(function* () {
+        const { step } = yield* Operation
+        yield* step(
+          "charge",
+          Schema.Void,
+          Effect.sync(() => void done.push("charge"))
+        )
+        done.push("ship")
+        return yield* done.length === 2 ? lost : Effect.succeed({ id: "shipped" })
+      })
+    const { first, second } = keyed(yield* client({ occurrence: "occurrence", recovery: "downstream-key" }, handler))
+    yield* Effect.flip(first({ name: "vase" }))
+    assert.deepStrictEqual((yield* second({ name: "vase" })).result, { id: "shipped" })
+    assert.deepStrictEqual(done, ["charge", "ship", "ship"])
   })
 
   test("one key means one write: with other arguments it is refused by field", function* () {
@@ -390,7 +453,68 @@ describe("what a handler is told:", () => {
   )
 })
 
+describe("a search that ends without an answer:", () => {
+  const refused = new TransientError({ message: "The desk is closed", applied: "no", retryAfter: Duration.minutes(1) })
+  const searching = (find: Effect.Effect<Option.Option<unknown>, ConnectorError>) => {
+    const Workshop = Connector.make("workshop", { version: "1.0.0", tools: [declare({ recovery: "reconcile" })] })
+    const execute = () => Effect.fail(new TransientError({ message: "The answer was lost" }))
+    return Effect.map(TestClient.make(Workshop), (client) => client.as(ada).call("make", { name: "vase" })).pipe(
+      Effect.provide([
+        Workshop.toLayer<never>({ make: { find: () => find, execute } } as never),
+        AuditTrail.layerNone,
+        Logger.layer([])
+      ])
+    )
+  }
+
+  test("when it fails nobody is told that nothing was written, and the upstream's wait stays", function* () {
+    const call = yield* searching(Effect.fail(refused))
+    yield* Effect.flip(call)
+    yield* TestClock.adjust("5 minutes")
+    const error = yield* Effect.flip(call)
+    assert.strictEqual(error.message, "An attempt at make was cut off")
+    assert.strictEqual(error._tag === "TransientError" && error.applied, "unknown")
+    assert.deepStrictEqual(error._tag === "TransientError" && error.retryAfter, Duration.minutes(1))
+  })
+
+  test("when the connector's end interrupts it, neither", function* () {
+    const scope = yield* Scope.make()
+    const call = yield* Scope.provide(searching(Effect.never), scope)
+    yield* Effect.flip(call)
+    yield* TestClock.adjust("5 minutes")
+    const searches = yield* Effect.forkChild(Effect.flip(call), { startImmediately: true })
+    yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+    yield* TestClock.adjust("15 seconds")
+    const error = yield* Fiber.join(searches)
+    assert.strictEqual(error._tag === "TransientError" && error.applied, "unknown")
+    assert.strictEqual(error.message, "An attempt at make was cut off")
+  })
+})
+
 describe("who may write, and until when:", () => {
+  test("a caller who waits for another instance when the store fails is not told that nothing was written", function* () {
+    const store = yield* IdempotencyStore
+    let claims = 0
+    const failing: IdempotencyStore["Service"] = {
+      ...store,
+      claim: (options) =>
+        Effect.suspend(() =>
+          ++claims > 1 ? Effect.fail(new StoreError({ reason: "The store is away" })) : store.claim(options)
+        )
+    }
+    const slow = yield* client({}, () => Effect.andThen(Effect.sleep("20 seconds"), made(1)))
+    const other = yield* Effect.provideService(
+      client({}, () => made(2)),
+      IdempotencyStore,
+      failing
+    )
+    yield* Effect.forkChild(slow({ name: "vase" }), { startImmediately: true })
+    const waiting = yield* Effect.forkChild(Effect.flip(other({ name: "vase" })), { startImmediately: true })
+    yield* TestClock.adjust("25 seconds")
+    const error = yield* Fiber.join(waiting)
+    assert.strictEqual(error._tag === "TransientError" && error.applied, "unknown")
+  })
+
   test("a waiter that claims after another instance has released has a whole lease before it", function* () {
     const slow = yield* client({}, () => Effect.andThen(Effect.sleep("28 seconds"), Effect.fail(notApplied)))
     const other = yield* client({}, () => Effect.andThen(Effect.sleep("20 seconds"), made(1)))

@@ -12,7 +12,7 @@ import {
 } from "@ferrule/core"
 import { TestClient } from "@ferrule/core/testing"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Logger, Schedule, Schema } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, Schedule, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import * as SqlIdempotencyStore from "../src/SqlIdempotencyStore.ts"
 import { client, connected, newName, newTable, TestSchema } from "./fixtures/postgres.ts"
@@ -23,12 +23,12 @@ const ada = Principal.make({ id: "ada", roles: ["clerk"] })
 const Book = Tool.write("book", {
   title: "Book",
   description: "Books an entry in the database that also keeps the records.",
-  input: Schema.Struct({ account: Text, amount: Schema.optionalKey(Text) }),
+  input: Schema.Struct({ account: Text, amount: Schema.optionalKey(Text), occurrence: Tool.occurrence }),
   output: Schema.Struct({ id: Schema.Int.annotate({ description: "The entry's number." }) }),
   allow: Policy.role("clerk"),
   timeout: "2 seconds",
   retry: Schedule.recurs(2),
-  idempotency: { identity: ["account"], recovery: "transactional" }
+  idempotency: { identity: ["account"], occurrence: "occurrence", recovery: "transactional" }
 })
 const Ledger = Connector.make("ledger", { version: "1.0.0", tools: [Book] })
 
@@ -67,8 +67,8 @@ const newInstance = Effect.fnUntraced(function* (
   const quiet = Layer.merge(AuditTrail.layerNone, Logger.layer([]))
   const services = yield* Layer.build(Layer.mergeAll(handlers, store, quiet))
   const made = yield* Effect.provide(TestClient.make(Ledger), services)
-  return (account: string, args: object = {}) =>
-    Effect.provide(made.as(ada).call("book", { account, ...args }), services)
+  return (account: string, args: object = {}, options: { readonly idempotencyKey?: string } = {}) =>
+    Effect.provide(made.as(ada).call("book", { account, ...args }, options), services)
 })
 
 layer(TestSchema.layer, { excludeTestServices: true })("a transactional write", (it) => {
@@ -165,6 +165,28 @@ layer(TestSchema.layer, { excludeTestServices: true })("a transactional write", 
       assert.strictEqual((yield* books.entered).length, 1)
       assert.strictEqual(yield* books.recorded, 1)
       assert.isDefined((yield* call("rent")).replay)
+    })
+  )
+
+  it.effect("is also the write of a key that came to another instance while it ran, then and ever after", () =>
+    Effect.gen(function* () {
+      const books = yield* newBooks
+      const [begun, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const slow = yield* newInstance(books, Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(gate)))
+      const other = yield* newInstance(books)
+      const running = yield* Effect.forkChild(slow("rent", {}, { idempotencyKey: "client-key-number-1" }))
+      yield* Deferred.await(begun)
+      const waiting = yield* Effect.forkChild(other("rent", {}, { idempotencyKey: "client-key-number-2" }))
+      const sql = yield* SqlClient.SqlClient
+      const admitted = sql`SELECT FROM ${sql.literal(books.records)} WHERE state = 'settled'`
+      yield* Effect.repeat(admitted, { until: ({ length }) => length === 1 })
+      yield* Deferred.succeed(gate, undefined)
+      const { result } = yield* Fiber.join(running)
+      assert.deepStrictEqual((yield* Fiber.join(waiting)).result, result)
+      assert.deepStrictEqual((yield* other("rent", {}, { idempotencyKey: "client-key-number-2" })).result, result)
+      const fresh = yield* Effect.flip(other("rent", {}, { idempotencyKey: "client-key-number-3" }))
+      assert.strictEqual(fresh._tag, "ValidationError")
+      assert.strictEqual((yield* books.entered).length, 1)
     })
   )
 

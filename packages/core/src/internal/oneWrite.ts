@@ -25,16 +25,26 @@ import * as StoredResult from "./storedResult.ts"
 
 /**
  * A write to be done once. `execute` runs the handler while the lease lasts, and counts in `attempts`. `find` looks for
- * what an earlier attempt may have written, the first of them begun at that time (epoch milliseconds). `binding` is the
- * client's own key, where that is not the write's: it may mean this operation and no other.
+ * what an earlier attempt may have written, the first of them begun at that time (epoch milliseconds).
  */
 export interface Write {
   readonly tool: Tool.AnyWrite
   readonly key: IdempotencyKey
-  readonly binding: IdempotencyKey | undefined
+  readonly binding: Binding | undefined
   readonly attempts: Attempts
   readonly execute: (lease: Lease) => Effect.Effect<unknown, ConnectorError>
   readonly find: ((begunAt: number) => Effect.Effect<Option.Option<unknown>, ConnectorError>) | undefined
+}
+
+/**
+ * The client's own key, where that is not the write's: it may mean this operation and no other. `holder` is who has its
+ * record. It is `admitted` once it stands for a write that was begun under another key, because its call came before that
+ * one was done.
+ */
+export interface Binding {
+  readonly key: IdempotencyKey
+  holder: string
+  admitted: boolean
 }
 
 /** A write that is done. `earlier` is the guards of the call that has done it, when that is not this one. */
@@ -67,32 +77,59 @@ export const slowestPoll = 500
 /** The record changed between two steps: look at it anew. */
 const again: unique symbol = Symbol("again")
 
-export const perform = (task: Task): Effect.Effect<Done, Refused> =>
-  Effect.flatMap(claim(task), (found) => ("state" in found ? meet(task, found) : hold(task, found)))
+/** `applied` is what is known of the write before this: where a record was met, it may have been done. */
+export const perform = (task: Task, applied?: Applied): Effect.Effect<Done, Refused> =>
+  Effect.flatMap(claim(task, applied), (found) => ("state" in found ? meet(task, found) : hold(task, found)))
 
-/** Holds the client's own key to the arguments that it came with first. Nobody settles this record; its guards say it all. */
+type Applied = TransientError["applied"]
+
+/** Holds the client's own key to the arguments that it came with first, by the guards of a record that has no result. */
 export const bind = (
   store: IdempotencyStore["Service"],
   write: Write,
-  binding: IdempotencyKey,
+  binding: Binding,
   owner: string
 ): Effect.Effect<void, ConnectorError | OutcomeUnknown> => {
-  const { key, guards } = binding
+  const { key, guards } = binding.key
   const { lease, unknownRetention: retention } = write.tool.idempotency
   return Effect.matchEffect(store.claim({ key, owner, guards, lease, retention }), {
     onFailure: unreachable("no"),
     onSuccess: (found): Effect.Effect<void, ConnectorError | OutcomeUnknown> => {
-      if (found._tag === "Claimed") return Effect.void
       if (found._tag === "Unreadable") return unreadable(write.tool, found.reason)
-      const conflict = conflictOf(found.guards, { ...write, key: binding })
+      const isNew = found._tag === "Claimed"
+      binding.holder = isNew ? owner : found.owner
+      binding.admitted = !isNew && found.state === "settled"
+      const conflict = isNew ? undefined : conflictOf(found.guards, { ...write, key: binding.key })
       return conflict === undefined ? Effect.void : Effect.fail(conflict)
     }
+  })
+}
+
+/** The client's key, where it has to be admitted before its call goes on with a write of these guards. */
+export const toAdmit = (recorded: string, { binding, key }: Write): Binding | undefined =>
+  binding !== undefined && !binding.admitted && hasOtherExplicitKey(recorded, key.guards) ? binding : undefined
+
+/**
+ * Lets the client's key stand for a write that is not done yet, whoever began it. It is kept before the call goes on, so
+ * that the key gets what the call gets, however often it comes again.
+ */
+export const admit = (
+  store: IdempotencyStore["Service"],
+  tool: Tool.AnyWrite,
+  binding: Binding
+): Effect.Effect<void, TransientError> => {
+  const { holder: owner, key } = binding
+  const settled = store.settle({ key: key.key, owner, result: "", retention: tool.idempotency.unknownRetention })
+  return Effect.matchEffect(settled, {
+    onFailure: unreachable("unknown"),
+    onSuccess: () => Effect.sync(() => void (binding.admitted = true))
   })
 }
 
 /** Claims the key: the lease when it is ours, else the record as it stands once no live attempt holds it. */
 const claim = (
   task: Task,
+  applied: Applied = "no",
   waited = 0,
   pause = firstPoll
 ): Effect.Effect<Existing | Lease, ConnectorError | OutcomeUnknown> =>
@@ -104,16 +141,20 @@ const claim = (
     const opened = openLease(clock, write.tool, 1)
     return Effect.matchEffect(store.claim({ key, owner, guards, lease, retention }), {
       // Whether the claim arrived can't be known then. Nothing has run, so it is taken back.
-      onFailure: (error) => Effect.andThen(release(task), unreachable("no")(error)),
+      onFailure: (error) => Effect.andThen(release(task), unreachable(applied)(error)),
       onSuccess: (found): Effect.Effect<Existing | Lease, ConnectorError | OutcomeUnknown> => {
         if (found._tag === "Claimed") return Effect.succeed(opened)
         if (found._tag === "Unreadable") return unreadable(write.tool, found.reason)
         const conflict = conflictOf(found.guards, write, found.state)
         if (conflict !== undefined) return Effect.fail(conflict)
+        const binding = toAdmit(found.guards, write)
+        if (binding !== undefined) {
+          return Effect.andThen(admit(store, write.tool, binding), claim(task, "unknown", waited, pause))
+        }
         if (found.state !== "claimed" || found.lapsed) return Effect.succeed(found)
         if (waited >= maxWait) return Effect.fail(stillRunning())
         return Effect.flatMap(Effect.interruptible(Effect.sleep(pause)), () =>
-          claim(task, waited + pause, Math.min(pause * 2, slowestPoll))
+          claim(task, "unknown", waited + pause, Math.min(pause * 2, slowestPoll))
         )
       }
     })
@@ -124,7 +165,7 @@ const meet = Effect.fnUntraced(function* (task: Task, found: Existing): Effect.f
   const { tool } = task.write
   if (found.state === "settled") return replay(tool, found)
   const done = tool.idempotency.recovery === "unknown" ? yield* giveUp(task, found) : yield* takeOver(task, found)
-  return done === again ? yield* perform(task) : done
+  return done === again ? yield* perform(task, "unknown") : done
 })
 
 export const replay = (tool: Tool.AnyWrite, found: Existing): Done => ({
@@ -156,7 +197,9 @@ const takeOver = Effect.fnUntraced(function* (
     .pipe(Effect.catch(unreachable("unknown")))
   if (Option.isNone(epoch)) return again
   if (write.find === undefined) return yield* hold(task, opened)
-  const earlier = yield* Effect.onError(Effect.interruptible(write.find(found.createdAt)), () => markUnknown(task))
+  const earlier = yield* Effect.catchCause(Effect.interruptible(write.find(found.createdAt)), (cause) =>
+    Effect.andThen(markUnknown(task), Effect.failCause(verdict(write, opened.epoch, cause)))
+  )
   if (Option.isNone(earlier)) return yield* hold(task, opened)
   const stored = yield* StoredResult.make(write.tool, earlier.value)
   return (yield* settle(task, stored)) ? { stored, earlier: found.guards } : again
@@ -233,11 +276,15 @@ const verdict = (write: Write, epoch: number, cause: Cause.Cause<ConnectorError>
   if (tool.idempotency.recovery === "unknown") return Cause.fail(outcomeUnknown(tool))
   if (error === undefined) return Cause.fail(cutOff(tool))
   if (error._tag !== "TransientError") return Cause.fail(outcomeUnknown(tool))
-  return error.applied === "unknown" ? cause : Cause.fail(cutOff(tool))
+  return error.applied === "unknown" ? cause : Cause.fail(cutOff(tool, error.retryAfter))
 }
 
-const cutOff = (tool: Tool.AnyWrite) =>
-  new TransientError({ message: `An attempt at ${tool.name} was cut off`, applied: "unknown" })
+const cutOff = (tool: Tool.AnyWrite, retryAfter?: Duration.Duration) =>
+  new TransientError({
+    message: `An attempt at ${tool.name} was cut off`,
+    applied: "unknown",
+    ...(retryAfter !== undefined && { retryAfter })
+  })
 
 export const stillRunning = () =>
   new TransientError({
@@ -316,9 +363,10 @@ const openLease = (clock: Clock.Clock, tool: Tool.AnyWrite, epoch: number): Leas
  */
 export const conflictOf = (
   recorded: string,
-  { key: { guards }, tool }: Write,
+  write: Write,
   state: Existing["state"] = "claimed"
 ): ValidationError | undefined => {
+  const { guards } = write.key
   if (recorded === guards) return undefined
   const [first, ...others] = differences(recorded, guards).map((path) => ({
     path,
@@ -326,7 +374,7 @@ export const conflictOf = (
     expected: "the earlier value, or other values in the fields that identify the operation"
   }))
   if (first !== undefined) return new ValidationError({ issues: [first, ...others] })
-  return state === "settled" && hasOtherExplicitKey(recorded, guards) ? possibleDuplicate(tool) : undefined
+  return state === "settled" && toAdmit(recorded, write) !== undefined ? possibleDuplicate(write.tool) : undefined
 }
 
 const possibleDuplicate = ({ idempotency: { occurrence } }: Tool.AnyWrite) =>

@@ -37,13 +37,18 @@ const waiting = (
   waited = 0,
   pause = OneWrite.firstPoll
 ): Effect.Effect<Answer, ConnectorError> =>
-  Effect.catchTag(once(task, transaction), "Busy", () =>
-    waited >= OneWrite.maxWait
-      ? Effect.succeed(OneWrite.stillRunning())
-      : Effect.flatMap(Effect.interruptible(Effect.sleep(pause)), () =>
-          waiting(task, transaction, waited + pause, Math.min(pause * 2, OneWrite.slowestPoll))
-        )
-  )
+  Effect.catchTag(once(task, transaction), "Busy", () => {
+    if (waited >= OneWrite.maxWait) return Effect.succeed(OneWrite.stillRunning())
+    const { binding, tool } = task.write
+    // Under which key the open transaction runs can't be seen.
+    const admitted = binding === undefined || binding.admitted ? Effect.void : OneWrite.admit(task.store, tool, binding)
+    return admitted.pipe(
+      Effect.andThen(Effect.interruptible(Effect.sleep(pause))),
+      Effect.andThen(
+        Effect.suspend(() => waiting(task, transaction, waited + pause, Math.min(pause * 2, OneWrite.slowestPoll)))
+      )
+    )
+  })
 
 const once = (task: OneWrite.Task, transaction: Transaction): Effect.Effect<Answer, ConnectorError | Busy> =>
   Effect.suspend(() => {

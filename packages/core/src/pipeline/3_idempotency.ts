@@ -94,10 +94,22 @@ export const make = Effect.fnUntraced(function* (
   }
 
   /** A run that ends with nothing written leaves the key to those who wait: one of them runs, and the others join it. */
-  const join = (run: Run, write: OneWrite.Write, restore: typeof Effect.interruptible, since: number) => {
+  const join = (
+    run: Run,
+    write: OneWrite.Write,
+    restore: typeof Effect.interruptible,
+    since: number
+  ): Effect.Effect<OneWrite.Done, OneWrite.Refused> => {
     const { guards } = run.task.write.key
     // The run may be the one that is wrong, so the record decides.
     if (OneWrite.conflictOf(guards, write) !== undefined) return start(write, restore)
+    const binding = OneWrite.toAdmit(guards, write)
+    if (binding !== undefined) {
+      return Effect.andThen(
+        OneWrite.admit(store, write.tool, binding),
+        Effect.suspend(() => begin(write, restore, since))
+      )
+    }
     run.callers++
     return Effect.matchCauseEffect(attend(run, restore), {
       onSuccess: ({ stored }): Effect.Effect<OneWrite.Done, OneWrite.Refused> =>
