@@ -12,7 +12,8 @@ import * as Logger from "effect/Logger"
 
 /**
  * One call. `time` is when it began, in epoch milliseconds, and `duration` is in milliseconds. `tool` is absent when the
- * caller named none that exists. `decision` is `hidden` for a tool that is not shown to this principal. `outcome` is
+ * caller named none that exists. `decision` is `hidden` for a tool that is not shown to this principal, and `limited` for a
+ * call that the tool's limits did not let begin. `outcome` is
  * `Completed`, `NoSuchTool`, `Interrupted` when the caller left, or the tag of what it was refused with. `reference` is the shown part of the idempotency key.
  *
  * @category models
@@ -25,7 +26,7 @@ export interface AuditRecord {
   readonly principal: string
   readonly tenant: string | undefined
   readonly tool: string | undefined
-  readonly decision: "allowed" | "denied" | "hidden" | "unknown-tool" | "invalid"
+  readonly decision: "allowed" | "denied" | "limited" | "hidden" | "unknown-tool" | "invalid"
   readonly outcome: string
   readonly reference: string | undefined
   readonly replayed: boolean

@@ -16,6 +16,8 @@ import type { IdempotencyStore } from "./IdempotencyStore.ts"
 import type { Operation } from "./Operation.ts"
 import type { Principal } from "./Principal.ts"
 import * as OperationStatus from "./internal/operationStatus.ts"
+import * as DeclaredLimits from "./internal/declaredLimits.ts"
+import type * as Limits from "./Limits.ts"
 import type { Policy } from "./Policy.ts"
 import type * as Tool from "./Tool.ts"
 
@@ -112,6 +114,8 @@ export interface Connector<Name extends string, Tools extends Tool.Any> {
   readonly title: string | undefined
   readonly instructions: string | undefined
   readonly tools: ReadonlyArray<Tools>
+  /** For each tool that has no rate limit of its own. */
+  readonly rateLimit: Limits.Declared["rateLimit"]
   /** The tool that says what has become of a write, where the connector offers it. It needs no handler. */
   readonly operationStatus: Tool.AnyRead | undefined
   /** The service that holds the handlers; `toLayer` provides it. */
@@ -174,6 +178,8 @@ export const make = <const Name extends string, const Tools extends ReadonlyArra
     /** Tells the model how the tools work together. At most 2048 characters. */
     readonly instructions?: string
     readonly tools: Tools
+    /** How often each principal may have each tool executed, where the tool does not say. */
+    readonly rateLimit?: Limits.RateLimit
     /**
      * Adds a read tool, `<connector>_operation_status`, that says to whom this policy allows what has become of a write of
      * their own: running, done, unknown, or nothing.
@@ -182,6 +188,10 @@ export const make = <const Name extends string, const Tools extends ReadonlyArra
   }
 ): Connector<Name, Tools[number]> => {
   const faults = faultsOf(name, options)
+  const { rateLimit } = DeclaredLimits.declare(
+    options.rateLimit === undefined ? {} : { rateLimit: options.rateLimit },
+    faults
+  )
   if (faults.length > 0) throw new DefinitionError({ subject: `Connector ${name}`, faults })
   const key = Context.Service<Handlers<Name>, Programs>(`@ferrule/core/Connector/${name}`)
   // `any`: the overloads of `Connector.toLayer` are the types; a table that is read by name has none of them.
@@ -201,6 +211,7 @@ export const make = <const Name extends string, const Tools extends ReadonlyArra
     title: options.title,
     instructions: options.instructions,
     tools: Object.freeze([...options.tools]),
+    rateLimit,
     operationStatus: options.operationStatus && OperationStatus.tool(name, options.operationStatus),
     handlers: key,
     of: identity,

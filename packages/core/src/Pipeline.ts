@@ -10,6 +10,7 @@ import * as Connector from "./Connector.ts"
 import { DefinitionError, type Refusal } from "./ConnectorError.ts"
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { IdempotencyStore } from "./IdempotencyStore.ts"
+import * as Admission from "./internal/admission.ts"
 import * as CallerToken from "./internal/callerToken.ts"
 import * as OperationStatus from "./internal/operationStatus.ts"
 import * as Step from "./internal/step.ts"
@@ -84,7 +85,8 @@ export interface Pipeline {
 /**
  * Builds the pipeline of a connector over its handlers and, when it has a write, over the idempotency store.
  *
- * Fails when the store can't give what a tool's recovery asks of it: `"transactional"` needs one with transactions.
+ * Fails when the store can't give what a tool's recovery asks of it: `"transactional"` needs one with transactions. Fails
+ * too when a tool has a rate limit and there is no limiter.
  *
  * @category constructors
  * @since 0.1.0
@@ -101,6 +103,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
     const writes: ReadonlyArray<Tool.AnyWrite> = connector.tools.filter((tool: Tool.Any) => tool.kind === "write")
     const store = writes.length === 0 ? undefined : yield* storeFor(writes)
     const once = store === undefined ? notDeclared : yield* Idempotency.make(store)
+    const admit = yield* Admission.make(connector)
     const { operationStatus } = connector
     const status = operationStatus && store && OperationStatus.program(store)
 
@@ -117,7 +120,8 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
 
       const common = { tool, program, principal, input, correlationId, attempts, progress }
       if (tool.kind === "read") {
-        return yield* answerRead(tool, yield* execute({ ...common, key: correlationId, step: Step.inline }, unlimited))
+        const execution = execute({ ...common, key: correlationId, step: Step.inline }, unlimited)
+        return yield* answerRead(tool, yield* admit(tool, principal, findings, execution))
       }
       const explicit = call.idempotencyKey
       const given = yield* IdempotencyKey.derive(connector.name, tool, principal, input, explicit)
@@ -135,7 +139,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
         key,
         binding: isBound ? { key: given, holder: "", admitted: false } : undefined,
         attempts,
-        execute: (lease) => execute(execution, lease),
+        execute: (lease) => admit(tool, principal, findings, execute(execution, lease)),
         find: find(execution)
       })
       findings.replay = replayOf(tool, key, input, done)

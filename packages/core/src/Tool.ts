@@ -10,6 +10,8 @@ import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { DefinitionError, type TransientError } from "./ConnectorError.ts"
+import * as DeclaredLimits from "./internal/declaredLimits.ts"
+import type * as Limits from "./Limits.ts"
 import type { Policy } from "./Policy.ts"
 import * as Retry from "./Retry.ts"
 import * as ToolSchema from "./ToolSchema.ts"
@@ -83,6 +85,10 @@ interface Options<Input extends StructSchema, Output extends StructSchema> {
   readonly allow: Policy<Input["Type"]>
   /** Bounds the whole execution, retries included (30 seconds). */
   readonly timeout?: Duration.Input
+  /** How often each principal may have it executed; as the connector says unless given. */
+  readonly rateLimit?: Limits.RateLimit
+  /** How many of its executions run at once; any number unless given. */
+  readonly concurrency?: Limits.Concurrency
   /** When to try again after a `TransientError`; three times within ten seconds unless given. */
   readonly retry?: Schedule.Schedule<unknown, TransientError>
   /** The largest answer, in characters of JSON (100,000). */
@@ -111,7 +117,8 @@ export interface WriteOptions<
   readonly destructive?: boolean
 }
 
-interface Declared<Name extends string, Input extends StructSchema, Output extends StructSchema> {
+interface Declared<Name extends string, Input extends StructSchema, Output extends StructSchema>
+  extends Limits.Declared {
   readonly name: Name
   readonly title: string
   readonly description: string
@@ -224,7 +231,11 @@ export const write = <
   name: Name,
   options: WriteOptions<Input, Output, R>
 ): Write<Name, Input, Output, R> => {
-  const { declared, fields, faults, timeout } = declare(name, options)
+  const isTransactional = options.idempotency.recovery === "transactional"
+  const { declared, fields, faults, limits, timeout } = declare(name, options, isTransactional ? 0 : undefined)
+  if (isTransactional && limits.concurrency !== undefined && !Duration.isZero(limits.concurrency.wait)) {
+    faults.push("concurrency.wait can't be had with transactional: a call that waits would hold a connection")
+  }
   const {
     recovery,
     checkWith,
@@ -263,7 +274,9 @@ export const write = <
     faults.push("idempotency.retention must be finite and at least a minute: after it, a repeat executes again")
   }
   // After a takeover, a tool that reconciles searches and then executes, each within the timeout.
-  const lease = Duration.sum(Duration.times(timeout, recovery === "reconcile" ? 2.5 : 1.25), Duration.seconds(1))
+  const execution = Duration.times(timeout, recovery === "reconcile" ? 2 : 1)
+  const held = Duration.sum(execution, limits.concurrency?.wait ?? Duration.zero)
+  const lease = Duration.sum(Duration.times(held, 1.25), Duration.seconds(1))
   if (Duration.isGreaterThan(lease, retention)) {
     faults.push(
       `idempotency.retention (${Duration.format(retention)}) is shorter than the lease (${Duration.format(lease)}), which follows from the timeout`
@@ -312,7 +325,8 @@ const countsFromOne = (input: StructSchema, field: string): boolean =>
 
 const declare = <Name extends string, Input extends StructSchema, Output extends StructSchema>(
   name: Name,
-  options: Options<Input, Output>
+  options: Options<Input, Output>,
+  defaultWait?: Duration.Input
 ) => {
   const faults: Array<string> = []
   if (!/^[a-z][a-z0-9_]{0,63}$/.test(name))
@@ -327,12 +341,14 @@ const declare = <Name extends string, Input extends StructSchema, Output extends
   const maxResultSize = options.maxResultSize ?? 100_000
   if (!Number.isSafeInteger(maxResultSize) || maxResultSize < 1024)
     faults.push("maxResultSize must be at least 1024 characters")
+  const limits = DeclaredLimits.declare(options, faults, defaultWait)
   const input = ToolSchema.input(options.input)
   const output = ToolSchema.output(options.output)
   if (input._tag === "Failure") faults.push(...input.failure.map((fault) => `input: ${fault}`))
   if (output._tag === "Failure") faults.push(...output.failure.map((fault) => `output: ${fault}`))
   return {
     faults,
+    limits,
     timeout,
     fields: input._tag === "Success" ? input.success.fields : [],
     declared: (): Declared<Name, Input, Output> => {
@@ -344,6 +360,7 @@ const declare = <Name extends string, Input extends StructSchema, Output extends
         input: input.success,
         output: output.success,
         allow: options.allow,
+        ...limits,
         timeout,
         retry: options.retry ?? Retry.defaultSchedule,
         maxResultSize,

@@ -16,6 +16,7 @@ export {
 export * as IdempotencyKey from "./IdempotencyKey.ts"
 export { IdempotencyStore, StoreError } from "./IdempotencyStore.ts"
 export { Operation } from "./Operation.ts"
+export type * as Limits from "./Limits.ts"
 export * as Pipeline from "./Pipeline.ts"
 export * as Policy from "./Policy.ts"
 export { Principal, PrincipalData } from "./Principal.ts"

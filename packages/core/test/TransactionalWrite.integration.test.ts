@@ -13,6 +13,7 @@ import {
 import { TestClient } from "@ferrule/core/testing"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, Schedule, Schema } from "effect"
+import { RateLimiter } from "effect/persistence"
 import { SqlClient } from "effect/sql"
 import * as SqlIdempotencyStore from "../src/SqlIdempotencyStore.ts"
 import { client, connected, newName, newTable, TestSchema } from "./fixtures/postgres.ts"
@@ -20,7 +21,7 @@ import { client, connected, newName, newTable, TestSchema } from "./fixtures/pos
 const Text = Schema.String.check(Schema.isMaxLength(50)).annotate({ description: "A text." })
 const ada = Principal.make({ id: "ada", roles: ["clerk"] })
 
-const Book = Tool.write("book", {
+const book = {
   title: "Book",
   description: "Books an entry in the database that also keeps the records.",
   input: Schema.Struct({ account: Text, amount: Schema.optionalKey(Text), occurrence: Tool.occurrence }),
@@ -29,7 +30,8 @@ const Book = Tool.write("book", {
   timeout: "2 seconds",
   retry: Schedule.recurs(2),
   idempotency: { identity: ["account"], occurrence: "occurrence", recovery: "transactional" }
-})
+} as const
+const Book = Tool.write("book", book)
 const Ledger = Connector.make("ledger", { version: "1.0.0", tools: [Book] })
 
 const Entries = Schema.Array(Schema.Struct({ id: Schema.Int, account: Schema.String }))
@@ -46,14 +48,17 @@ const newBooks = Effect.gen(function* () {
 
 type Books = Effect.Success<typeof newBooks>
 
+const limiter = RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+
 /** An instance of the connector with a pool of its own. `then` runs in the handler after it has written. */
 const newInstance = Effect.fnUntraced(function* (
   { entries, records }: Books,
-  then: Effect.Effect<unknown, ConnectorError, SqlClient.SqlClient | Operation> = Effect.void
+  then: Effect.Effect<unknown, ConnectorError, SqlClient.SqlClient | Operation> = Effect.void,
+  connector: Connector.Connector<"ledger", typeof Book> = Ledger
 ) {
   const database = yield* Layer.build(client({ maxConnections: 8 }))
   const sql = Context.get(database, SqlClient.SqlClient)
-  const handlers = Ledger.toLayer({
+  const handlers = connector.toLayer({
     book: ({ account }) =>
       Effect.gen(function* () {
         const [row] = yield* Effect.orDie(
@@ -65,8 +70,8 @@ const newInstance = Effect.fnUntraced(function* (
   })
   const store = SqlIdempotencyStore.layer({ table: records }).pipe(Layer.provide(Layer.succeedContext(database)))
   const quiet = Layer.merge(AuditTrail.layerNone, Logger.layer([]))
-  const services = yield* Layer.build(Layer.mergeAll(handlers, store, quiet))
-  const made = yield* Effect.provide(TestClient.make(Ledger), services)
+  const services = yield* Layer.build(Layer.mergeAll(handlers, store, quiet, limiter))
+  const made = yield* Effect.provide(TestClient.make(connector), services)
   return (account: string, args: object = {}, options: { readonly idempotencyKey?: string } = {}) =>
     Effect.provide(made.as(ada).call("book", { account, ...args }, options), services)
 })
@@ -206,6 +211,27 @@ layer(TestSchema.layer, { excludeTestServices: true })("a transactional write", 
       assert.deepStrictEqual(new Set(ends.map(({ result }) => result.id)), new Set([entry.id]))
       assert.strictEqual(ends.filter(({ replay }) => replay === undefined).length, 1)
       assert.strictEqual((yield* books.entered).length, 1)
+    })
+  )
+
+  it.effect("that its limit refuses leaves no record, is not tried again, and is done by the same call later", () =>
+    Effect.gen(function* () {
+      const books = yield* newBooks
+      const limited = Tool.write("book", { ...book, rateLimit: { limit: 1, window: "500 millis" } })
+      const call = yield* newInstance(
+        books,
+        Effect.void,
+        Connector.make("ledger", { version: "1.0.0", tools: [limited] })
+      )
+      yield* call("rent")
+      const error = yield* Effect.flip(call("food"))
+      assert.instanceOf(error, TransientError)
+      assert.strictEqual(error.message, "book is limited to 1 call in 500ms for each caller")
+      assert.strictEqual(error.applied, "no")
+      assert.isDefined((yield* call("rent")).replay)
+      assert.strictEqual(yield* books.recorded, 1)
+      yield* Effect.sleep(error.retryAfter ?? 0)
+      assert.strictEqual((yield* call("food")).replay, undefined)
     })
   )
 })

@@ -56,6 +56,7 @@ const once = (task: OneWrite.Task, transaction: Transaction): Effect.Effect<Answ
     const { attempts } = write
     const { key, guards } = write.key
     const { lease, retention } = write.tool.idempotency
+    const begun = attempts.count
     let settled = false
 
     const execute = Effect.flatMap(write.execute(unlimited), (value) =>
@@ -89,8 +90,14 @@ const once = (task: OneWrite.Task, transaction: Transaction): Effect.Effect<Answ
     )
     return Effect.catchTags(ended, {
       StoreError: (error) => (settled ? uncommitted(error) : OneWrite.unreachable("no")(error)),
-      TransientError: ({ message, retryAfter }) =>
-        Effect.fail(new TransientError({ message, applied: "no", ...(retryAfter !== undefined && { retryAfter }) }))
+      TransientError: (error): Effect.Effect<Answer, TransientError> => {
+        // Without the handler having been reached, it is the connector that can't now, and it has said for how long.
+        if (attempts.count === begun) return Effect.succeed(error)
+        const { message, retryAfter } = error
+        return Effect.fail(
+          new TransientError({ message, applied: "no", ...(retryAfter !== undefined && { retryAfter }) })
+        )
+      }
     })
   })
 

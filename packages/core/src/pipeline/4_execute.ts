@@ -67,12 +67,14 @@ export const execute = (execution: Execution, lease: Lease): Effect.Effect<unkno
       return Effect.failCause(known)
     })
   })
-  const limit = Math.min(Duration.toMillis(tool.timeout), lease.left())
-  // Another attempt of a transactional write is another transaction, so it is made where those are.
-  const whole = isTransactional(tool)
-    ? attempt
-    : Retry.transient(attempt, tool.retry, { safe: isSafeToRepeat(tool), within: limit * 0.8 })
-  return within(tool, limit, whole)
+  return Effect.suspend(() => {
+    const limit = Math.min(Duration.toMillis(tool.timeout), lease.left())
+    // Another attempt of a transactional write is another transaction, so it is made where those are.
+    const whole = isTransactional(tool)
+      ? attempt
+      : Retry.transient(attempt, tool.retry, { safe: isSafeToRepeat(tool), within: limit * 0.8 })
+    return within(tool, limit, whole)
+  })
 }
 
 const isTransactional = (tool: Tool.Any) => tool.kind === "write" && tool.idempotency.recovery === "transactional"
