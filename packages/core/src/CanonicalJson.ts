@@ -30,7 +30,7 @@ const write = (value: unknown): string | Fault => {
     case "number":
       if (!Number.isFinite(value)) return { fault: "is not a finite number" }
       if (Number.isInteger(value) && !Number.isSafeInteger(value)) return { fault: "is an integer beyond 2^53" }
-      return JSON.stringify(value)
+      return String(value)
     case "boolean":
       return value ? "true" : "false"
     case "object":

@@ -13,6 +13,7 @@ import { type Issue, ValidationError } from "./ConnectorError.ts"
 import { sha256, sha256All } from "./internal/sha256.ts"
 import type { PrincipalData } from "./Principal.ts"
 import type * as Tool from "./Tool.ts"
+import type { JsonObject } from "./ToolSchema.ts"
 
 /**
  * `key` names the record. `guards` lists the guarded fields, and the free ones marked as such, each with a tag of its
@@ -48,13 +49,14 @@ export const derive = (
   Effect.suspend(() => {
     const { identity, guarded, free, version } = tool.idempotency
     if (explicit !== undefined && !/^[A-Za-z0-9_.:-]{16,255}$/.test(explicit)) return Effect.fail(badKey())
-    const encoded = tool.input.encode(input)
+    const encoded = tool.input.plain ? Result.succeed(input as JsonObject) : tool.input.encode(input)
     if (Result.isFailure(encoded)) {
       return Effect.die(new Error(`The decoded arguments of ${tool.name} have no encoded form`))
     }
+    const fields = encoded.success
     const issues: Array<Issue> = []
     const field = (name: string): string => {
-      const value = encoded.success[name]
+      const value = fields[name]
       if (value === undefined) return part(name) + part("")
       const text = CanonicalJson.stringify(value)
       if (Result.isSuccess(text)) return part(name) + part(text.success)
@@ -63,32 +65,39 @@ export const derive = (
     }
 
     const owner = ownerOf(principal)
-    let material = part(connector) + owner + part(tool.name)
-    material += part(String(version)) + part(explicit === undefined ? "derived" : "explicit")
-    if (explicit === undefined) for (const name of [...identity].sort()) material += field(name)
-    else material += part(explicit)
+    let material = part(connector) + owner + part(tool.name) + part(String(version))
+    if (explicit !== undefined) material += part("explicit") + part(explicit)
+    else {
+      material += part("derived")
+      for (const name of identity.toSorted()) material += field(name)
+    }
 
+    const tagged: Array<string> = []
+    const texts: Array<string> = []
     // An absent field has no tag, so that a tool may gain an optional one without refusing the repeats of older calls.
-    const present = (name: string) => encoded.success[name] !== undefined
-    const names = (explicit === undefined ? guarded : [...identity, ...guarded]).filter(present)
-    const ignored = free.filter(present)
-    // What names the operation salts each tag, so equal values in two records can't be seen to be equal.
-    const salt = part(material)
-    const texts = [material]
-    for (const name of names) texts.push(salt + field(name))
-    for (const name of ignored) texts.push(salt + field(name))
-    if (by !== undefined) texts.push(salt + part(explicitMark) + part(by))
+    const tag = (name: string, as: string) => {
+      if (fields[name] === undefined) return
+      tagged.push(as)
+      texts.push(field(name))
+    }
+    if (explicit !== undefined) for (const name of identity) tag(name, name)
+    for (const name of guarded) tag(name, name)
+    for (const name of free) tag(name, freeMark + name)
+    if (by !== undefined) {
+      tagged.push(explicitMark)
+      texts.push(part(explicitMark) + part(by))
+    }
     const [first, ...others] = issues
     if (first !== undefined) return Effect.fail(new ValidationError({ issues: [first, ...others] }))
-    return Effect.flatMapEager(sha256All(texts), (hashes) => {
-      const reference = hashes[0]
-      const entry = (name: string, index: number) => `${name}:${hashes[index + 1].slice(0, 11)};`
-      const entries = names.map(entry)
-      // A tilde before the name: may differ, and then it is said.
-      ignored.forEach((name, index) => entries.push(`~${entry(name, names.length + index)}`))
-      if (by !== undefined) entries.push(entry(explicitMark, texts.length - 2))
-      const guards = entries.join("")
-      return Effect.mapEager(sha256(owner + reference), (key) => ({ key, guards, reference }))
+    return Effect.flatMapEager(sha256(material), (reference) => {
+      // What no store holds salts each tag, so that equal values in two records can't be seen to be equal.
+      const salt = reference.slice(0, 22)
+      const salted = texts.map((text) => salt + text)
+      salted.push(owner + reference)
+      return Effect.mapEager(sha256All(salted), (hashes) => {
+        const guards = tagged.map((name, index) => `${name}:${hashes[index].slice(0, 11)};`).join("")
+        return { key: hashes[tagged.length], guards, reference }
+      })
     })
   })
 
@@ -110,6 +119,9 @@ const badKey = () =>
     "a random key such as a UUID, or none"
   )
 
+/** Before the name of a field that is free: it may differ, and then it is said. */
+const freeMark = "~"
+
 /** Stands for the explicit key among the guards: no field has this name. */
 const explicitMark = "!idempotencyKey"
 
@@ -123,7 +135,7 @@ const part = (text: string): string => `${text.length}:${text}`
  * @since 0.1.0
  */
 export const differences = (recorded: string, called: string): ReadonlyArray<string> =>
-  differing(recorded, called).filter((field) => !field.startsWith("~") && field !== explicitMark)
+  differing(recorded, called).filter((field) => !field.startsWith(freeMark) && field !== explicitMark)
 
 /**
  * Tells whether two calls of one derived key were made under explicit keys that differ. A call without one is nobody's
@@ -146,7 +158,7 @@ export const hasOtherExplicitKey = (recorded: string, called: string): boolean =
  */
 export const ignoredDifferences = (recorded: string, called: string): ReadonlyArray<string> =>
   differing(recorded, called)
-    .filter((field) => field.startsWith("~"))
+    .filter((field) => field.startsWith(freeMark))
     .map((field) => field.slice(1))
 
 const differing = (recorded: string, called: string): ReadonlyArray<string> => {

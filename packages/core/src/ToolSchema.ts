@@ -69,6 +69,8 @@ export interface ToolSchema<A> {
    * that are `undefined`; an object with a class's fields passes for an instance. It never throws.
    */
   readonly encode: (value: A) => Result.Result<JsonObject, Issues>
+  /** Whether what it decodes to is the JSON itself. */
+  readonly plain: boolean
 }
 
 /**
@@ -159,7 +161,8 @@ const build = <A>(agreed: Schema.Constraint["ast"], compiled: Compiled): ToolSch
     fields: shape.fields.map((field) => field.name),
     unbounded,
     decode: (input) => orUnreadable(() => decode(input)),
-    encode: (value) => orUnreadable(() => encode(value))
+    encode: (value) => orUnreadable(() => encode(value)),
+    plain
   }
 }
 

@@ -17,7 +17,7 @@ describe("IdempotencyKey", () => {
     Effect.gen(function* () {
       const { key, guards, reference } = yield* derive({ account: "rent", amount: 100 })
       assert.strictEqual(key, "IKuy35E_jWDbfYMaSugAMJYKF9CL2ADk_nBzomaiYfs")
-      assert.strictEqual(guards, "amount:c-n9fZbZPiW;")
+      assert.strictEqual(guards, "amount:4V94m6EiOie;")
       assert.strictEqual(reference, "6l6jocSS4fB3jtxxv6nVcQo8-Uk7MWsv8f0xWxKfN5k")
       assert.strictEqual(yield* IdempotencyKey.keyOf(clerk, reference), key)
       assert.strictEqual((yield* derive({ memo: "x", amount: 100, account: "rent" })).key, key)

@@ -21,7 +21,10 @@ export const sha256All = (texts: ReadonlyArray<string>): Effect.Effect<ReadonlyA
     ? Effect.provide(Effect.forEach(texts, digest, { concurrency: "unbounded" }), Digest.layerWebCrypto)
     : Effect.succeed(texts.map((text) => node.hash("sha256", text, "base64url")))
 
-export const sha256 = (text: string): Effect.Effect<string> => Effect.map(sha256All([text]), ([hash]) => hash)
+export const sha256 = (text: string): Effect.Effect<string> =>
+  node === undefined
+    ? Effect.provide(digest(text), Digest.layerWebCrypto)
+    : Effect.succeed(node.hash("sha256", text, "base64url"))
 
 const encoder = new TextEncoder()
 
