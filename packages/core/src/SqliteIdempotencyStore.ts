@@ -5,6 +5,11 @@
  * the file. Use a local disk; on a network file system SQLite's locks do not hold. The file is the store's own: one that
  * another program made is refused, so that neither can harm the other. It is created for its owner's eyes only (mode 600),
  * since results are in it. `layer` opens it, or says at start what is wrong with it.
+ *
+ * Leases and retention go by the time of day. On Linux a lease also goes by the monotonic clock that the processes of a
+ * machine share, so that setting the time ahead ends no lease of a holder that still runs. Elsewhere it would, and a write
+ * with the recovery `"reconcile"` could be made twice: keep the machine's time by small steps there. Set ahead by more than
+ * a write's retention, any system forgets it.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -18,6 +23,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { DatabaseSync } from "node:sqlite"
+import { bootId } from "./internal/bootId.ts"
 import * as SqliteFile from "./internal/SqliteFile.ts"
 import { type Claim, type Existing, IdempotencyStore, StoreError, type Unreadable } from "./IdempotencyStore.ts"
 
@@ -69,18 +75,28 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
         Effect.provideService(Clock.Clock, Clock.Clock.defaultValue())
       )
 
+    const boot = bootId()
     const { db, sql } = yield* Effect.acquireRelease(
       waitForLock(() => {
         const synchronous = options.durability === "process" ? "NORMAL" : "FULL"
-        return SqliteFile.open(options.filename, { applicationId, version: 1, synchronous, schema, prepare })
+        return SqliteFile.open(options.filename, {
+          applicationId,
+          version: 1,
+          synchronous,
+          schema,
+          prepare: prepareFor(boot)
+        })
       }),
       ({ db }) => Effect.sync(() => db.close())
     )
 
     const now = (): number => Math.floor(clock.currentTimeMillisUnsafe())
+    /** Milliseconds since the machine's start, or always 0 where that has no name. */
+    const ticks = (): number => (boot === "" ? 0 : Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n))
+    const ticksAfter = (lease: Duration.Duration): number => (boot === "" ? 0 : after(ticks(), lease))
 
     const find = (key: string, time: number): Existing | Unreadable | undefined => {
-      const row = sql.find.get(key, time)
+      const row = sql.find.get(key, time, ticks())
       if (row === undefined) return undefined
       const decoded = decodeRow(row)
       if (Result.isFailure(decoded)) return unreadable(options.filename, key)
@@ -168,7 +184,7 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
             const time = now()
             const leaseUntil = after(time, lease)
             const expiresAt = Math.max(leaseUntil, after(time, retention))
-            const { changes } = sql.claim.run(key, time, owner, guards, leaseUntil, expiresAt)
+            const { changes } = sql.claim.run(key, time, owner, guards, leaseUntil, expiresAt, ticksAfter(lease))
             return changes === 1 ? { _tag: "Claimed" } : find(key, time)!
           })
         }),
@@ -194,8 +210,8 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
       markUnknown: ({ key, lapsed, owner, retention }) =>
         write(() => {
           const time = now()
-          const leaseBy = lapsed ? time : Number.MAX_SAFE_INTEGER
-          return sql.markUnknown.run(key, time, owner, leaseBy, after(time, retention)).changes === 1
+          const expiresAt = after(time, retention)
+          return sql.markUnknown.run(key, time, owner, expiresAt, lapsed ? 1 : 0, ticks()).changes === 1
         }),
 
       takeOver: ({ key, lease, owner, previousOwner, retention }) =>
@@ -203,7 +219,16 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
           const time = now()
           const leaseUntil = after(time, lease)
           const expiresAt = Math.max(leaseUntil, after(time, retention))
-          const row = sql.takeOver.get(key, time, previousOwner, owner, leaseUntil, expiresAt)
+          const row = sql.takeOver.get(
+            key,
+            time,
+            previousOwner,
+            owner,
+            leaseUntil,
+            expiresAt,
+            ticks(),
+            ticksAfter(lease)
+          )
           return row === undefined ? Option.none() : Option.some(decodeEpoch(row).epoch)
         })
     })
@@ -264,6 +289,8 @@ CREATE TABLE ferrule_idempotency (
   epoch INTEGER NOT NULL,
   guards TEXT NOT NULL,
   lease_until INTEGER,
+  lease_boot TEXT NOT NULL,
+  lease_ticks INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   result TEXT,
   settled_at INTEGER,
@@ -273,24 +300,25 @@ CREATE INDEX ferrule_idempotency_expires_at ON ferrule_idempotency (expires_at);
 `
 
 // Parameters go by number, since binding them by name costs as much as the statement.
-const prepare = (db: DatabaseSync) => ({
+const prepareFor = (boot: string) => (db: DatabaseSync) => ({
   begin: db.prepare("BEGIN IMMEDIATE"),
   commit: db.prepare("COMMIT"),
   rollback: db.prepare("ROLLBACK"),
 
-  /** Takes key, time. */
+  /** Takes key, time, ticks. */
   find: db.prepare(`
     SELECT state, owner, epoch, guards, created_at AS createdAt, result, settled_at AS settledAt,
-      state = 'claimed' AND lease_until <= ?2 AS lapsed
+      state = 'claimed' AND ${isOver(boot, "?3")} AS lapsed
     FROM ferrule_idempotency WHERE key = ?1 AND expires_at > ?2`),
 
-  /** Takes key, time, owner, guards, end of the lease, expiry. */
+  /** Takes key, time, owner, guards, end of the lease, expiry, end of the lease in ticks. */
   claim: db.prepare(`
-    INSERT INTO ferrule_idempotency (key, state, owner, epoch, guards, lease_until, created_at, expires_at)
-    VALUES (?1, 'claimed', ?3, 1, ?4, ?5, ?2, ?6)
+    INSERT INTO ferrule_idempotency (
+      key, state, owner, epoch, guards, lease_until, lease_boot, lease_ticks, created_at, expires_at)
+    VALUES (?1, 'claimed', ?3, 1, ?4, ?5, '${boot}', ?7, ?2, ?6)
     ON CONFLICT (key) DO UPDATE SET
-      state = 'claimed', owner = ?3, epoch = 1, guards = ?4, lease_until = ?5, created_at = ?2,
-      result = NULL, settled_at = NULL, expires_at = ?6
+      state = 'claimed', owner = ?3, epoch = 1, guards = ?4, lease_until = ?5, lease_boot = '${boot}', lease_ticks = ?7,
+      created_at = ?2, result = NULL, settled_at = NULL, expires_at = ?6
     WHERE ferrule_idempotency.expires_at <= ?2`),
 
   /** Takes key, time, owner, result, expiry. */
@@ -305,18 +333,19 @@ const prepare = (db: DatabaseSync) => ({
     DELETE FROM ferrule_idempotency
     WHERE key = ?1 AND owner = ?3 AND state = 'claimed' AND expires_at > ?2`),
 
-  /** Takes key, time, owner, the time by which the lease must be over, expiry. */
+  /** Takes key, time, owner, expiry, 1 when the lease must be over, ticks. */
   markUnknown: db.prepare(`
     UPDATE ferrule_idempotency
-    SET state = 'unknown', lease_until = NULL, expires_at = ?5
-    WHERE key = ?1 AND owner = ?3 AND state = 'claimed' AND lease_until <= ?4 AND expires_at > ?2`),
+    SET state = 'unknown', lease_until = NULL, expires_at = ?4
+    WHERE key = ?1 AND owner = ?3 AND state = 'claimed' AND (?5 = 0 OR ${isOver(boot, "?6")}) AND expires_at > ?2`),
 
-  /** Takes key, time, previous owner, owner, end of the lease, expiry. */
+  /** Takes key, time, previous owner, owner, end of the lease, expiry, ticks, end of the lease in ticks. */
   takeOver: db.prepare(`
     UPDATE ferrule_idempotency
-    SET state = 'claimed', owner = ?4, epoch = epoch + 1, lease_until = ?5, expires_at = max(expires_at, ?6)
+    SET state = 'claimed', owner = ?4, epoch = epoch + 1, lease_until = ?5, lease_boot = '${boot}', lease_ticks = ?8,
+      expires_at = max(expires_at, ?6)
     WHERE key = ?1 AND owner = ?3 AND expires_at > ?2
-      AND (state = 'unknown' OR state = 'claimed' AND lease_until <= ?2)
+      AND (state = 'unknown' OR state = 'claimed' AND ${isOver(boot, "?7")})
     RETURNING epoch`),
 
   /** Takes time, limit. */
@@ -324,3 +353,7 @@ const prepare = (db: DatabaseSync) => ({
     DELETE FROM ferrule_idempotency WHERE rowid IN (
       SELECT rowid FROM ferrule_idempotency WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)`)
 })
+
+/** Whether a lease is over: by the time of day, and since the same start of the machine also by its ticks. */
+const isOver = (boot: string, ticks: string): string =>
+  `lease_until <= ?2 AND (lease_boot <> '${boot}' OR lease_ticks <= ${ticks})`

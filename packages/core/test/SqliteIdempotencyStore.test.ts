@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -146,6 +146,71 @@ describe("the SQLite store", () => {
         assert.strictEqual(found._tag, "Existing")
         if (found._tag === "Existing") assert.strictEqual(found.state, "claimed")
         if (found._tag === "Existing") assert.strictEqual(found.owner, `process ${holder.child.pid}`)
+      }),
+    timeout
+  )
+
+  // Elsewhere the system has no name for a machine's start.
+  const onLinux = it.effect.runIf(process.platform === "linux")
+
+  /** A clock whose time of day has been set ahead. */
+  const setAhead = (clock: Clock.Clock, by: Duration.Duration): Clock.Clock =>
+    Object.create(clock, {
+      currentTimeMillisUnsafe: { value: () => clock.currentTimeMillisUnsafe() + Duration.toMillis(by) }
+    })
+
+  onLinux("keeps a lease when the time of day is set ahead, until it is over by the time that has passed", () =>
+    Effect.gen(function* () {
+      const filename = yield* newFile
+      yield* claim(yield* open(filename), "k")
+      const clock = setAhead(yield* Clock.Clock, Duration.minutes(10))
+      const later = yield* Effect.provideService(open(filename), Clock.Clock, clock)
+      const mark = later.markUnknown({ key: "k", owner: "a", lapsed: true, retention })
+      const take = (previousOwner: string, owner: string) =>
+        later.takeOver({ key: "k", previousOwner, owner, lease, retention })
+      const lapsed = Effect.map(later.read("k"), (found) => found?._tag === "Existing" && found.lapsed)
+      assert.isFalse(yield* lapsed)
+      assert.isFalse(yield* mark)
+      assert.deepStrictEqual(yield* take("a", "b"), Option.none())
+      yield* TestClock.adjust("29 seconds")
+      assert.isFalse(yield* lapsed)
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(yield* lapsed)
+      assert.deepStrictEqual(yield* take("a", "b"), Option.some(2))
+      assert.isFalse(yield* lapsed)
+      yield* TestClock.adjust("30 seconds")
+      assert.isTrue(yield* lapsed)
+      assert.deepStrictEqual(yield* take("b", "c"), Option.some(3))
+    })
+  )
+
+  onLinux("ends a lease by the time of day once the machine has been started anew", () =>
+    Effect.gen(function* () {
+      const filename = yield* newFile
+      yield* claim(yield* open(filename), "k")
+      const other = yield* connect(filename)
+      other.exec("UPDATE ferrule_idempotency SET lease_boot = '00000000-0000-0000-0000-000000000000'")
+      const clock = setAhead(yield* Clock.Clock, Duration.minutes(10))
+      const later = yield* Effect.provideService(open(filename), Clock.Clock, clock)
+      const take = later.takeOver({ key: "k", previousOwner: "a", owner: "b", lease, retention })
+      assert.deepStrictEqual(yield* take, Option.some(2))
+    })
+  )
+
+  it.live.runIf(process.platform === "linux")(
+    "keeps the lease of another process when the time of day is set ahead",
+    () =>
+      Effect.gen(function* () {
+        const filename = yield* newFile
+        const holder = yield* start(filename, "hold")
+        assert.strictEqual(yield* reported(holder), "claimed")
+        const clock = setAhead(Clock.Clock.defaultValue(), Duration.minutes(10))
+        const store = yield* Effect.provideService(open(filename), Clock.Clock, clock)
+        const found = yield* store.read("held")
+        assert.isFalse(found?._tag === "Existing" && found.lapsed)
+        const owner = `process ${holder.child.pid}`
+        const take = store.takeOver({ key: "held", previousOwner: owner, owner: "b", lease, retention })
+        assert.deepStrictEqual(yield* take, Option.none())
       }),
     timeout
   )
