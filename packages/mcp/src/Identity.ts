@@ -1,10 +1,12 @@
 /**
  * Says who is calling. A transport hands over the credentials it was given, and gets a principal or a refusal.
  *
- * Over HTTP use `layerTokens`, a table of bearer tokens; over stdio, where the caller owns the process, use
- * `layerDeclared`. A layer refuses every kind of credential that it does not know, so a declared identity served over
+ * Over HTTP use `layerJwt` or `layerIntrospection`, which take the tokens of an authorization server, or `layerTokens`, a
+ * table of bearer tokens. Over stdio, where the caller owns the process, use `layerDeclared`, or `layerProcessToken` with a
+ * token that the process was started with. A layer refuses every kind of credential that it does not know, so a declared identity served over
  * HTTP lets nobody in.
  */
+import type { DefinitionError } from "@ferrule/core/ConnectorError"
 import type { PrincipalData } from "@ferrule/core/Principal"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -12,8 +14,13 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
+import type { HttpClient } from "effect/http/HttpClient"
 import { hash, timingSafeEqual } from "node:crypto"
+import { type IdentityUnavailable, TokenTableError, Unauthenticated } from "./IdentityError.ts"
+import type { AcceptedTokens } from "./internal/acceptedTokens.ts"
+import * as Introspection from "./internal/introspection.ts"
+import * as Jwt from "./internal/jwt.ts"
+import * as ResourceServer from "./internal/resourceServer.ts"
 
 /**
  * What a transport knows of a caller: a bearer token, nothing at all, or that the caller started this process and speaks
@@ -34,35 +41,44 @@ export type Credentials = Data.TaggedEnum<{
  */
 export const Credentials = Data.taggedEnum<Credentials>()
 
+export { IdentityUnavailable, TokenTableError, Unauthenticated } from "./IdentityError.ts"
+
 /**
- * Says that the credentials are absent (`"missing"`) or not accepted (`"invalid"`). It holds nothing of them.
+ * Who was recognised. `token` is there where it may be exchanged for a token of an upstream's (RFC 8693); no handler can
+ * reach it.
  *
- * @category errors
+ * @category models
  * @since 0.1.0
  */
-export class Unauthenticated extends Schema.TaggedError<Unauthenticated>("@ferrule/mcp/Unauthenticated")(
-  "Unauthenticated",
-  { reason: Schema.Literals(["missing", "invalid"]) }
-) {
-  override get message(): string {
-    return this.reason === "missing" ? "No credentials were given." : "The credentials were not accepted."
-  }
+export interface Authenticated {
+  readonly principal: PrincipalData
+  readonly token?: Redacted.Redacted<string> | undefined
 }
 
 /**
- * Says which entry of a token table cannot be used and why. It names the principal, never the token.
+ * How clients find out where to sign in, and for what (RFC 9728).
  *
- * @category errors
+ * @category models
  * @since 0.1.0
  */
-export class TokenTableError extends Schema.TaggedError<TokenTableError>("@ferrule/mcp/TokenTableError")(
-  "TokenTableError",
-  { principal: Schema.String, problem: Schema.String }
-) {
-  override get message(): string {
-    return `The bearer token of principal "${this.principal}" ${this.problem}.`
-  }
-}
+export interface ProtectedResource extends ResourceServer.ProtectedResource {}
+
+/**
+ * What `layerJwt` may be told. Only `issuer`, `audience` and `jwks` must be given, and `resource` where the audience is no
+ * URL.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface JwtOptions extends Jwt.JwtOptions {}
+
+/**
+ * What `layerIntrospection` may be told.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface IntrospectionOptions extends Introspection.IntrospectionOptions {}
 
 /**
  * One row of a token table: a secret, or the config that holds it, and whom it proves.
@@ -90,10 +106,14 @@ export class Identity extends Context.Service<
   Identity,
   {
     /**
-     * Names the caller. Runs for every HTTP request, and once for a stdio connection. An implementation never puts a
+     * Names the caller. Runs for every HTTP request, and for every call of a stdio connection. An implementation never puts a
      * credential into an error, a log or a span.
      */
-    readonly authenticate: (credentials: Credentials) => Effect.Effect<PrincipalData, Unauthenticated>
+    readonly authenticate: (
+      credentials: Credentials
+    ) => Effect.Effect<Authenticated, Unauthenticated | IdentityUnavailable>
+    /** Where clients sign in. With it, the endpoint publishes metadata and names it in every challenge. */
+    readonly protectedResource?: ProtectedResource | undefined
   }
 >()("@ferrule/mcp/Identity") {
   /**
@@ -127,8 +147,8 @@ export class Identity extends Context.Service<
             if (credentials._tag !== "Bearer") return Effect.fail(refusal(credentials))
             const given = digest(Redacted.value(credentials.token))
             // No early exit: the time taken must not tell which entry matched.
-            let found: PrincipalData | undefined
-            for (const entry of table) if (timingSafeEqual(entry.fingerprint, given)) found = entry.principal
+            let found: Authenticated | undefined
+            for (const entry of table) if (timingSafeEqual(entry.fingerprint, given)) found = entry
             return found === undefined ? Effect.fail(refusal(credentials)) : Effect.succeed(found)
           }
         })
@@ -146,11 +166,109 @@ export class Identity extends Context.Service<
       Identity,
       Identity.of({
         authenticate: (credentials) =>
-          credentials._tag === "Process" ? Effect.succeed(principal) : Effect.fail(refusal(credentials))
+          credentials._tag === "Process" ? Effect.succeed({ principal }) : Effect.fail(refusal(credentials))
+      })
+    )
+  }
+
+  /**
+   * Accepts the JSON Web Tokens of one issuer, by its published keys, for one audience.
+   *
+   * **When to use**
+   *
+   * Over HTTP, as an OAuth resource server: with this layer the endpoint tells clients where to sign in.
+   *
+   * **Details**
+   *
+   * A token needs a signature by a key of the set, `iss`, `aud` and `exp`, and what the mapping asks for; `nbf` and `iat` are
+   * checked where it has them. What a token proves is remembered until it expires or the keys change.
+   *
+   * **Errors**
+   *
+   * Building it fails when an option can't be right, when the keys can't be fetched, and when none of them is of use. Later
+   * on, keys that can't be fetched again are good for `keyMaxAge`; then every caller gets a 503.
+   *
+   * @since 0.1.0
+   */
+  static layerJwt(options: JwtOptions): Layer.Layer<Identity, DefinitionError, HttpClient> {
+    return Layer.effect(
+      Identity,
+      Effect.map(Jwt.make(options), (principalOf) => ofBearer(principalOf, options))
+    )
+  }
+
+  /**
+   * Accepts the tokens that an authorization server says are active (RFC 7662), for one audience.
+   *
+   * **When to use**
+   *
+   * Where tokens are opaque, or where a revoked one must be refused before it expires: it is within `cacheFor`.
+   *
+   * **Details**
+   *
+   * The answer must have `aud`. An answer is kept for `cacheFor`, or until `exp` where that is sooner, and a refusal for at
+   * most 10 seconds; both under the token's hash.
+   *
+   * **Errors**
+   *
+   * Building it fails when an option can't be right, and when the endpoint does not answer. While it does not answer later
+   * on, every caller whose answer is not kept gets a 503.
+   *
+   * @since 0.1.0
+   */
+  static layerIntrospection(
+    options: IntrospectionOptions
+  ): Layer.Layer<Identity, DefinitionError | Config.ConfigError, HttpClient> {
+    return Layer.effect(
+      Identity,
+      Effect.map(Introspection.make(options), (principalOf) => ofBearer(principalOf, options))
+    )
+  }
+
+  /**
+   * Gives the caller that owns the process the principal of a token that the process was started with, as another identity
+   * makes it, and refuses all others. The token is checked again for every call, so it ends when the token does.
+   *
+   * **Example** (A token from the environment)
+   *
+   * ```ts
+   * Identity.layerProcessToken(Config.Redacted("DESK_TOKEN")).pipe(Layer.provide(Identity.layerJwt({ issuer, audience, jwks })))
+   * ```
+   *
+   * **Gotchas**
+   *
+   * What is in the environment of a process is open to all of its code, handlers included.
+   *
+   * @since 0.1.0
+   */
+  static layerProcessToken(
+    token: Redacted.Redacted<string> | Config.Config<Redacted.Redacted<string>>
+  ): Layer.Layer<Identity, Config.ConfigError, Identity> {
+    return Layer.effect(
+      Identity,
+      Effect.gen(function* () {
+        const { authenticate } = yield* Identity
+        const credentials = Credentials.Bearer({ token: Config.isConfig(token) ? yield* token : token })
+        return Identity.of({
+          authenticate: (presented) =>
+            presented._tag === "Process" ? authenticate(credentials) : Effect.fail(refusal(presented))
+        })
       })
     )
   }
 }
+
+const ofBearer = (
+  principalOf: AcceptedTokens["principalOf"],
+  options: ResourceServer.ResourceServerOptions
+): Identity["Service"] =>
+  Identity.of({
+    authenticate: (credentials) =>
+      credentials._tag === "Bearer"
+        ? Effect.map(principalOf(credentials.token), (principal) => ({ principal, token: credentials.token }))
+        : Effect.fail(refusal(credentials)),
+    protectedResource: ResourceServer.protectedResourceOf(options)
+  })
 
 const refusal = (credentials: Credentials): Unauthenticated =>
   new Unauthenticated({ reason: credentials._tag === "Bearer" ? "invalid" : "missing" })

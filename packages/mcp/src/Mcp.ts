@@ -17,7 +17,8 @@ import type * as HttpServer from "effect/http/HttpServer"
 import type * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
-import type { Identity, Unauthenticated } from "./Identity.ts"
+import type { Identity } from "./Identity.ts"
+import type { IdentityUnavailable, Unauthenticated } from "./IdentityError.ts"
 import * as ConnectorHost from "./internal/connectorHost.ts"
 import * as OwnHttpServer from "./internal/httpServer.ts"
 import * as OneProcess from "./internal/oneProcess.ts"
@@ -119,7 +120,7 @@ export const layerHttp = <C extends Connector.Any>(
 export const runStdio = <C extends Connector.Any>(
   connector: C,
   options: StdioOptions = {}
-): Effect.Effect<void, DefinitionError | Unauthenticated, Identity | Connector.Requirements<C>> =>
+): Effect.Effect<void, DefinitionError | Unauthenticated | IdentityUnavailable, Identity | Connector.Requirements<C>> =>
   Effect.scoped(Serve.runStdio(overStdio(connector), options))
 
 /**
@@ -146,7 +147,7 @@ export const runMain = <A, E>(program: Effect.Effect<A, E>): void =>
 export const layerStdio = <C extends Connector.Any>(
   connector: C,
   options: StdioOptions = {}
-): Layer.Layer<never, DefinitionError | Unauthenticated, Identity | Connector.Requirements<C>> =>
+): Layer.Layer<never, DefinitionError | Unauthenticated | IdentityUnavailable, Identity | Connector.Requirements<C>> =>
   Serve.layerStdio(overStdio(connector), options)
 
 /**

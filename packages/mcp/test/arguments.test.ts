@@ -243,7 +243,7 @@ describe("arguments that are no object", () => {
   it.live("come before the scopes that the caller lacks, and missing arguments stay an empty object", () =>
     Effect.gen(function* () {
       const principal = Principal.make({ id: "zoe", roles: ["admin"] })
-      const identity = Layer.succeed(Identity, Identity.of({ authenticate: () => Effect.succeed(principal) }))
+      const identity = Layer.succeed(Identity, Identity.of({ authenticate: () => Effect.succeed({ principal }) }))
       for (const kind of Object.keys(kinds)) {
         const url = yield* serve(yield* makeHost(kind), {}, identity)
         for (const era of [modern, legacy]) {

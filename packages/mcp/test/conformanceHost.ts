@@ -88,6 +88,7 @@ export const conformanceHost: ToolHost = {
   version: "1.0.0",
   title: undefined,
   instructions: undefined,
+  scopes: [],
   list: () => tools,
   missingScopes: () => [],
   call
@@ -96,4 +97,7 @@ export const conformanceHost: ToolHost = {
 const anybody = Principal.make({ id: "anybody" })
 
 /** The suite sends no credentials. */
-export const everybody = Layer.succeed(Identity, Identity.of({ authenticate: () => Effect.succeed(anybody) }))
+export const everybody = Layer.succeed(
+  Identity,
+  Identity.of({ authenticate: () => Effect.succeed({ principal: anybody }) })
+)

@@ -3,8 +3,10 @@ import { assert, it } from "@effect/vitest"
 
 it("@ferrule/mcp exports these names", () => {
   assert.deepStrictEqual(Object.keys(McpPackage).sort(), [
+    "ClaimMapping",
     "Credentials",
     "Identity",
+    "IdentityUnavailable",
     "ListenError",
     "Mcp",
     "TokenTableError",

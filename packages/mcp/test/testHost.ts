@@ -52,6 +52,7 @@ export const makeHost = Effect.gen(function* () {
     version: "1.2.3",
     title: "Test desk",
     instructions: "Ask before you delete.",
+    scopes: ["tickets:read", "tickets:write"],
     list: (principal) => (isAdmin(principal) ? adminTools : tools),
     missingScopes: (name, args, principal) =>
       name === "scoped" && typeof args === "object"
@@ -142,7 +143,7 @@ export interface RawResponse {
 /** Sends one request as written, on a connection of its own. An interruption closes the connection. */
 export const send = (
   url: URL,
-  options: { method?: string; headers?: Record<string, string>; body?: string | Buffer }
+  options: { method?: string; headers?: Record<string, string | Array<string>>; body?: string | Buffer }
 ) =>
   Effect.callback<RawResponse, Error>((resume) => {
     const request = httpRequest(

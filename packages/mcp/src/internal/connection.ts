@@ -57,7 +57,7 @@ export const make = (server: ToolServer, principal: PrincipalData, wire: Wire): 
       },
       close: () => Promise.resolve(channel.onclose?.())
     }
-    const sdk = serveStdio(() => server.sdkServer(principal), { transport: channel })
+    const sdk = serveStdio(() => server.sdkServer({ principal }), { transport: channel })
 
     const answerDirectly = (message: unknown): boolean => {
       const plain = plainRequest(message, undefined)

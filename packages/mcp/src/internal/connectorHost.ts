@@ -51,7 +51,11 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
     if (Result.isFailure(input)) return []
     try {
       const decision = Policy.decide(tool.allow, principal, input.success)
-      return decision._tag === "MissingScopes" ? decision.scopes : []
+      if (decision._tag !== "MissingScopes") return []
+      // A client asks for what the challenge names and nothing more, so what it has already must be in it.
+      return Policy.scopesOf(tool.allow).filter(
+        (scope) => decision.scopes.includes(scope) || principal.scopes.includes(scope)
+      )
     } catch {
       // A predicate that throws. The pipeline meets it too, and answers and logs it as a defect.
       return []
@@ -69,6 +73,7 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
       tool: request.name,
       arguments: request.arguments,
       principal: request.principal,
+      callerToken: request.callerToken,
       // What is no key is refused as any bad key is, at the same step and with the same record.
       idempotencyKey: twoKeys || (key !== undefined && typeof key !== "string") ? "" : key,
       progress: progress && ((...update) => Effect.sync(() => progress(...update)))
@@ -104,6 +109,7 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
     version: connector.version,
     title: connector.title,
     instructions: connector.instructions,
+    scopes: [...new Set(tools.flatMap((tool) => Policy.scopesOf(tool.allow)))],
     list,
     missingScopes,
     call

@@ -5,7 +5,6 @@
  * The order is guard, identity, method, media type, size, JSON, then the message itself, so that an unknown caller learns
  * nothing and costs little.
  */
-import type { PrincipalData } from "@ferrule/core/Principal"
 import {
   type AuthInfo,
   createMcpHandler,
@@ -15,12 +14,15 @@ import {
   PARSE_ERROR
 } from "@modelcontextprotocol/server"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { isUtf8 } from "node:buffer"
-import { Credentials, Identity, type Unauthenticated } from "../Identity.ts"
+import { type Authenticated, Identity } from "../Identity.ts"
+import type { IdentityUnavailable, Unauthenticated } from "../IdentityError.ts"
 import type { ToolHost } from "../ToolHost.ts"
+import { credentialsOf } from "./bearer.ts"
+import * as Challenge from "./challenge.ts"
 import * as Guard from "./guard.ts"
+import { type Refusal, refusal } from "./refusal.ts"
 import * as ToolServer from "./toolServer.ts"
 
 export interface HttpOptions extends Guard.GuardOptions {
@@ -28,18 +30,19 @@ export interface HttpOptions extends Guard.GuardOptions {
   readonly maxBodySize?: number | undefined
 }
 
-/** An answer that is ready before the message was looked at. */
-export interface Refusal {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
-}
-
 export interface HttpEndpoint {
   readonly server: ToolServer.ToolServer
   readonly maxBodySize: number
   readonly guard: (host: string | null | undefined, origin: string | null | undefined) => Refusal | undefined
-  readonly authenticate: (authorization: string | null | undefined) => Effect.Effect<PrincipalData, Unauthenticated>
+  /** Names the caller of a request that has this Authorization header and this query. */
+  readonly authenticate: (
+    authorization: string | null | undefined,
+    query: string | undefined
+  ) => Effect.Effect<Authenticated, Unauthenticated | IdentityUnavailable>
+  /** The refusal of a caller who was not recognised, and where others find out how to be. */
+  readonly challenges: Challenge.Challenges
+  /** What the SDK hands through to the server it asks for. The SDK itself gets no token. */
+  readonly authInfoOf: (caller: Authenticated) => AuthInfo
   /** The SDK's own entry, for each message that is not plain. */
   readonly sdk: McpHttpHandler
 }
@@ -50,12 +53,16 @@ export const make = (
 ): Effect.Effect<HttpEndpoint, never, Identity | Scope.Scope> =>
   Effect.gen(function* () {
     const identity = yield* Identity
-    const server = ToolServer.make(host, yield* Effect.context<never>())
+    const challenges = Challenge.make(host, identity.protectedResource)
+    const server = ToolServer.make(
+      { ...host, missingScopes: (...call) => host.missingScopes(...call).map(challenges.asked) },
+      yield* Effect.context<never>()
+    )
     const refusalOf = Guard.make(options)
     const maxBodySize = options.maxBodySize ?? DEFAULT_MAX_REQUEST_BODY_SIZE
     const sdk = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        createMcpHandler(({ authInfo }) => server.sdkServer(principalOf(authInfo)), { maxRequestBodySize: maxBodySize })
+        createMcpHandler(({ authInfo }) => server.sdkServer(callerOf(authInfo)), { maxRequestBodySize: maxBodySize })
       ),
       (handler) => Effect.promise(() => handler.close())
     )
@@ -67,7 +74,16 @@ export const make = (
         const sentence = refusalOf(host, origin)
         return sentence === undefined ? undefined : protocolRefusal(403, INVALID_REQUEST, sentence)
       },
-      authenticate: (authorization) => identity.authenticate(credentialsOf(authorization))
+      authenticate: (authorization, query) =>
+        Effect.flatMap(credentialsOf(authorization, query), identity.authenticate),
+      challenges,
+      authInfoOf: (caller) => ({
+        token: "",
+        clientId: caller.principal.id,
+        scopes: [...caller.principal.scopes],
+        ...(challenges.metadata && { resourceMetadataUrl: challenges.metadata.url }),
+        extra: { caller }
+      })
     }
   })
 
@@ -85,30 +101,7 @@ export const parseBody = (bytes: Buffer): unknown => {
   }
 }
 
-const bearer = /^bearer +(\S+) *$/i
-
-const credentialsOf = (authorization: string | null | undefined): Credentials => {
-  const token = authorization ? bearer.exec(authorization)?.[1] : undefined
-  return token === undefined ? anonymous : Credentials.Bearer({ token: Redacted.make(token) })
-}
-
-const anonymous = Credentials.Anonymous()
-
-// The SDK hands this through to the factory untouched. The token itself stays outside: nothing behind the gate needs it.
-export const authInfoOf = (principal: PrincipalData): AuthInfo => ({
-  token: "",
-  clientId: principal.id,
-  scopes: [...principal.scopes],
-  extra: { principal }
-})
-
-const principalOf = (authInfo: AuthInfo | undefined): PrincipalData => authInfo?.extra?.["principal"] as PrincipalData
-
-const refusal = (status: number, body: object, headers: Readonly<Record<string, string>>): Refusal => {
-  const text = JSON.stringify(body)
-  const length = String(Buffer.byteLength(text))
-  return { status, headers: { "content-type": "application/json", "content-length": length, ...headers }, body: text }
-}
+const callerOf = (authInfo: AuthInfo | undefined): Authenticated => authInfo?.extra?.["caller"] as Authenticated
 
 export const protocolRefusal = (
   status: number,
@@ -125,17 +118,3 @@ export const failed = protocolRefusal(500, ToolServer.internalError.code, ToolSe
 
 export const tooLarge = (maxBodySize: number): Refusal =>
   protocolRefusal(413, INVALID_REQUEST, `The body is larger than ${maxBodySize} bytes`, { connection: "close" })
-
-/**
- * The challenge of RFC 6750, section 3: without credentials it names no error. Where the server publishes protected
- * resource metadata (RFC 9728), its URL belongs here as `resource_metadata`, and in the challenge for missing scopes too.
- */
-export const unauthorized = ({ reason, message }: Unauthenticated): Refusal =>
-  refusal(
-    401,
-    { error: "invalid_token", error_description: message },
-    {
-      "www-authenticate":
-        reason === "missing" ? "Bearer" : `Bearer error="invalid_token", error_description="${message}"`
-    }
-  )

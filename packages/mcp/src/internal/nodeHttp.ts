@@ -3,22 +3,25 @@
  * it fast. It runs inside the fiber of the request: when the client goes away, that fiber is interrupted, and the call
  * with it.
  */
-import type { PrincipalData } from "@ferrule/core/Principal"
 import { isJsonContentType } from "@modelcontextprotocol/server"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Authenticated } from "../Identity.ts"
+import { Unauthenticated } from "../IdentityError.ts"
 import type { ToolRequest } from "../ToolHost.ts"
 import { pack } from "./anyArguments.ts"
+import { isDuplicated, queryOf } from "./bearer.ts"
 import * as Endpoint from "./httpEndpoint.ts"
 import { plainRequest } from "./plainRequest.ts"
+import type { Refusal } from "./refusal.ts"
 import { type Answer, progressParams, withTrace } from "./toolServer.ts"
 
 /** Answers one request completely. It never fails; what goes wrong is answered and logged. */
 export const handler = (endpoint: Endpoint.HttpEndpoint) => {
   const tooLarge = Endpoint.tooLarge(endpoint.maxBodySize)
 
-  const serve = (request: IncomingMessage, response: ServerResponse, principal: PrincipalData): Effect.Effect<void> => {
+  const serve = (request: IncomingMessage, response: ServerResponse, caller: Authenticated): Effect.Effect<void> => {
     if (request.method !== "POST") return refuse(response, Endpoint.methodNotAllowed)
     if (!isJsonContentType(request.headers["content-type"])) return refuse(response, Endpoint.unsupportedMediaType)
     return Effect.flatMap(readBody(request, response, endpoint.maxBodySize), (body) => {
@@ -26,14 +29,14 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
       const message = Endpoint.parseBody(body)
       if (message === undefined) return refuse(response, Endpoint.notJson)
       if (Array.isArray(message)) return refuse(response, Endpoint.noBatch)
-      return direct(request, response, principal, message) ?? viaSdk(request, response, principal, message)
+      return direct(request, response, caller, message) ?? viaSdk(request, response, caller, message)
     })
   }
 
   const direct = (
     { headers }: IncomingMessage,
     response: ServerResponse,
-    principal: PrincipalData,
+    { principal, token: callerToken }: Authenticated,
     message: unknown
   ): Effect.Effect<void> | undefined => {
     const plain = plainRequest(message, {
@@ -52,6 +55,7 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
       headers["traceparent"] === undefined ? plain : { ...plain, meta: withTrace(plain.meta, (name) => headers[name]) },
       {
         principal,
+        callerToken,
         idempotencyKey: headers["idempotency-key"] as string | undefined,
         progress:
           plain.progressToken === undefined || !headers.accept?.includes("text/event-stream")
@@ -65,13 +69,13 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
   const viaSdk = (
     request: IncomingMessage,
     response: ServerResponse,
-    principal: PrincipalData,
+    caller: Authenticated,
     message: unknown
   ): Effect.Effect<void> =>
     Effect.promise(async (signal) => {
       const answer = await endpoint.sdk.fetch(
         new Request("http://localhost/", { method: "POST", headers: webHeaders(request), signal }),
-        { parsedBody: pack(message), authInfo: Endpoint.authInfoOf(principal) }
+        { parsedBody: pack(message), authInfo: endpoint.authInfoOf(caller) }
       )
       await writeWeb(response, answer, signal)
     })
@@ -79,10 +83,12 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
   return (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> => {
     const refused = endpoint.guard(request.headers.host, request.headers.origin)
     if (refused !== undefined) return refuse(response, refused)
-    return endpoint.authenticate(request.headers.authorization).pipe(
+    const { challenges } = endpoint
+    if (isDuplicated(request.rawHeaders)) return refuse(response, challenges.refuse(twice))
+    return endpoint.authenticate(request.headers.authorization, queryOf(request.url ?? "")).pipe(
       Effect.matchEffect({
-        onFailure: (error) => refuse(response, Endpoint.unauthorized(error)),
-        onSuccess: (principal) => serve(request, response, principal)
+        onFailure: (error) => refuse(response, challenges.refuse(error)),
+        onSuccess: (caller) => serve(request, response, caller)
       }),
       Effect.catchCause((cause) =>
         Effect.andThen(Effect.logError("An MCP request could not be served", cause), refuse(response, Endpoint.failed))
@@ -91,7 +97,9 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
   }
 }
 
-const refuse = (response: ServerResponse, { status, headers, body }: Endpoint.Refusal): Effect.Effect<void> =>
+const twice = new Unauthenticated({ reason: "malformed" })
+
+const refuse = (response: ServerResponse, { status, headers, body }: Refusal): Effect.Effect<void> =>
   Effect.sync(() => {
     if (response.headersSent) response.end()
     else response.writeHead(status, headers).end(body)

@@ -2,6 +2,7 @@
  * The transports over a tool host: what the public layers are once a connector has become one.
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
@@ -11,10 +12,14 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { Credentials, Identity, type Unauthenticated } from "../Identity.ts"
+import { Credentials, Identity } from "../Identity.ts"
+import type { IdentityUnavailable, Unauthenticated } from "../IdentityError.ts"
 import type { ToolHost } from "../ToolHost.ts"
+import { isTokenInQuery, queryOf } from "./bearer.ts"
+import { metadataAnswer } from "./challenge.ts"
 import * as Endpoint from "./httpEndpoint.ts"
 import * as NodeHttp from "./nodeHttp.ts"
+import * as Session from "./session.ts"
 import * as Stdio from "./stdio.ts"
 import * as WebHttp from "./webHttp.ts"
 
@@ -34,29 +39,40 @@ export const layerHttp = <E, R>(
       const web = WebHttp.handler(endpoint)
       const viaWeb = (request: HttpServerRequest.HttpServerRequest) =>
         Effect.flatMap(Effect.orDie(HttpServerRequest.toWeb(request)), (request) =>
-          Effect.map(web(request), HttpServerResponse.fromWeb)
+          Effect.map(withoutRequest(web(request)), HttpServerResponse.fromWeb)
         )
       const viaNode = (request: HttpServerRequest.HttpServerRequest) =>
         Effect.suspend(() => {
           const response = NodeHttpServerRequest.toServerResponse(request) as ServerResponse
-          return Effect.map(node(request.source as IncomingMessage, response), () => sent(response.statusCode))
+          return Effect.map(withoutRequest(node(request.source as IncomingMessage, response)), () =>
+            sent(response.statusCode)
+          )
         })
       // Every call is in the audit trail; a line in the request log for each would cost as much as the call.
-      yield* router.add("*", options.path, (request) =>
-        HttpMiddleware.withLoggerDisabled(isNodeHttp1(request.source) ? viaNode(request) : viaWeb(request))
-      )
+      yield* router.add("*", options.path, (request) => {
+        const answer = isNodeHttp1(request.source) ? viaNode(request) : viaWeb(request)
+        return HttpMiddleware.withLoggerDisabled(hidingToken(request, answer))
+      })
+      const { metadata } = endpoint.challenges
+      if (metadata !== undefined) {
+        yield* router.add("*", metadata.path, ({ method }) => {
+          const { status, headers, body } = metadataAnswer(method, metadata.body)
+          return Effect.succeed(HttpServerResponse.text(body, { status, headers }))
+        })
+      }
     })
   )
 
 export const runStdio = <E, R>(
   makeHost: Effect.Effect<ToolHost, E, R>,
   options: Stdio.StdioOptions = {}
-): Effect.Effect<void, E | Unauthenticated, Identity | R> => Effect.flatten(stdioServer(makeHost, options))
+): Effect.Effect<void, E | Unauthenticated | IdentityUnavailable, Identity | R> =>
+  Effect.flatten(stdioServer(makeHost, options))
 
 export const layerStdio = <E, R>(
   makeHost: Effect.Effect<ToolHost, E, R>,
   options: Stdio.StdioOptions = {}
-): Layer.Layer<never, E | Unauthenticated, Identity | Exclude<R, Scope.Scope>> =>
+): Layer.Layer<never, E | Unauthenticated | IdentityUnavailable, Identity | Exclude<R, Scope.Scope>> =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const main = Fiber.getCurrent()
@@ -85,9 +101,30 @@ const stdioServer = <E, R>(makeHost: Effect.Effect<ToolHost, E, R>, options: Std
   Effect.gen(function* () {
     const host = yield* makeHost
     const identity = yield* Identity
-    const principal = yield* identity.authenticate(Credentials.Process())
-    return Stdio.serve(host, principal, options)
+    const authenticate = identity.authenticate(Credentials.Process())
+    const { principal } = yield* authenticate
+    return Stdio.serve(Session.host(host, authenticate), principal, options)
   })
+
+// The request holds the caller's token in its headers, and a handler may look at all that is in its context.
+const withoutRequest = <A>(answer: Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.updateContext(answer, (context: Context.Context<never>) => omitRequest(context))
+
+const omitRequest = Context.omit(HttpServerRequest.HttpServerRequest)
+
+// The server's own trace records the URL once the answer has left.
+const hidingToken = <A, E, R>(
+  request: HttpServerRequest.HttpServerRequest,
+  answer: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const query = queryOf(request.url)
+  if (query === undefined || !isTokenInQuery(query)) return answer
+  const url = request.url.slice(0, request.url.indexOf("?"))
+  return Effect.ensuring(
+    answer,
+    Effect.sync(() => Object.assign(request, { url }))
+  )
+}
 
 // HTTP/2 requests on Node imitate these objects only in part.
 const isNodeHttp1 = (source: object): boolean => "httpVersionMajor" in source && source.httpVersionMajor === 1

@@ -8,6 +8,7 @@ import type { CallToolResult, RequestId, ScopeChallengeHandler, Tool } from "@mo
 import { McpServer, ProtocolError, ProtocolErrorCode, SERVER_INFO_META_KEY } from "@modelcontextprotocol/server"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type { Authenticated } from "../Identity.ts"
 import type { ToolHost, ToolRequest } from "../ToolHost.ts"
 import { unpack } from "./anyArguments.ts"
 import type { Era, PlainCall, PlainList } from "./plainRequest.ts"
@@ -16,6 +17,7 @@ import { replayedKey } from "./toolResult.ts"
 /** What a transport knows of a call beside the message. */
 export interface Caller {
   readonly principal: PrincipalData
+  readonly callerToken?: ToolRequest["callerToken"]
   readonly idempotencyKey: string | undefined
   readonly progress: ToolRequest["progress"]
 }
@@ -30,8 +32,8 @@ export interface ToolServer {
   readonly host: ToolHost
   /** Answers a request, or is `undefined` when an SDK server has to answer this one. */
   readonly answer: (request: PlainList | PlainCall, caller: Caller) => Effect.Effect<Answer> | undefined
-  /** Makes an SDK server for one principal: for one request over HTTP, for one connection elsewhere. */
-  readonly sdkServer: (principal: PrincipalData) => McpServer
+  /** Makes an SDK server for one caller: for one request over HTTP, for one connection elsewhere. */
+  readonly sdkServer: (caller: Authenticated) => McpServer
 }
 
 /** What the protocol answers instead of a result; its text is fixed. */
@@ -88,7 +90,7 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
 
   const run = Effect.runPromiseWith(context)
 
-  const sdkServer: ToolServer["sdkServer"] = (principal) => {
+  const sdkServer: ToolServer["sdkServer"] = ({ principal, token: callerToken }) => {
     const server = new McpServer(info, {
       capabilities: { tools: { listChanged: false } },
       cacheHints: { "tools/list": { ttlMs: listTtlMs, cacheScope: "private" } },
@@ -119,6 +121,7 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
         name: params.name,
         arguments: unpack(params.arguments, mcpReq._meta),
         principal,
+        callerToken,
         meta: withTrace({ ...mcpReq.envelope, ...mcpReq._meta }, (name) => headers?.get(name) ?? undefined),
         idempotencyKey: headers?.get("idempotency-key") ?? undefined,
         progress:

@@ -2,17 +2,20 @@
  * Serves the endpoint on the web's `Request` and `Response`, for servers that speak those. The same checks, the same
  * answers and the same direct way as on Node; an event stream for progress is the SDK's.
  */
-import type { PrincipalData } from "@ferrule/core/Principal"
 import { isJsonContentType } from "@modelcontextprotocol/server"
 import * as Effect from "effect/Effect"
+import type { Authenticated } from "../Identity.ts"
 import { pack } from "./anyArguments.ts"
+import { queryOf } from "./bearer.ts"
+import { metadataAnswer } from "./challenge.ts"
 import * as Endpoint from "./httpEndpoint.ts"
 import { plainRequest } from "./plainRequest.ts"
+import type { Refusal } from "./refusal.ts"
 import { withTrace } from "./toolServer.ts"
 
 /** Answers one request; an abort of the request interrupts the call. */
 export const handler = (endpoint: Endpoint.HttpEndpoint) => {
-  const serve = (request: Request, principal: PrincipalData): Effect.Effect<Response> => {
+  const serve = (request: Request, caller: Authenticated): Effect.Effect<Response> => {
     if (request.method !== "POST") return refuse(Endpoint.methodNotAllowed)
     if (!isJsonContentType(request.headers.get("content-type"))) return refuse(Endpoint.unsupportedMediaType)
     return Effect.flatMap(
@@ -22,14 +25,14 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
         const message = Endpoint.parseBody(body)
         if (message === undefined) return refuse(Endpoint.notJson)
         if (Array.isArray(message)) return refuse(Endpoint.noBatch)
-        return direct(request, principal, message) ?? viaSdk(request, principal, message)
+        return direct(request, caller, message) ?? viaSdk(request, caller, message)
       }
     )
   }
 
   const direct = (
     { headers }: Request,
-    principal: PrincipalData,
+    { principal, token: callerToken }: Authenticated,
     message: unknown
   ): Effect.Effect<Response> | undefined => {
     const plain = plainRequest(message, {
@@ -47,12 +50,12 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
       plain.method === "tools/list"
         ? plain
         : { ...plain, meta: withTrace(plain.meta, (name) => headers.get(name) ?? undefined) },
-      { principal, idempotencyKey: headers.get("idempotency-key") ?? undefined, progress: undefined }
+      { principal, callerToken, idempotencyKey: headers.get("idempotency-key") ?? undefined, progress: undefined }
     )
     return answer && Effect.map(answer, ({ json, replayed }) => new Response(json, replayed ? jsonReplay : jsonAnswer))
   }
 
-  const viaSdk = (request: Request, principal: PrincipalData, message: unknown): Effect.Effect<Response> =>
+  const viaSdk = (request: Request, caller: Authenticated, message: unknown): Effect.Effect<Response> =>
     Effect.promise((interrupted) => {
       const headers = new Headers(request.headers)
       // The credential stops here; the principal that it proved goes on.
@@ -60,17 +63,22 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
       const signal = AbortSignal.any([request.signal, interrupted])
       return endpoint.sdk.fetch(new Request(request.url, { method: "POST", headers, signal }), {
         parsedBody: pack(message),
-        authInfo: Endpoint.authInfoOf(principal)
+        authInfo: endpoint.authInfoOf(caller)
       })
     })
 
   return (request: Request): Effect.Effect<Response> => {
+    const { challenges } = endpoint
+    if (challenges.metadata !== undefined && request.method !== "POST") {
+      const { body, path } = challenges.metadata
+      if (new URL(request.url).pathname === path) return refuse(metadataAnswer(request.method, body))
+    }
     const refused = endpoint.guard(request.headers.get("host"), request.headers.get("origin"))
     if (refused !== undefined) return refuse(refused)
-    return endpoint.authenticate(request.headers.get("authorization")).pipe(
+    return endpoint.authenticate(request.headers.get("authorization"), queryOf(request.url)).pipe(
       Effect.matchEffect({
-        onFailure: (error) => refuse(Endpoint.unauthorized(error)),
-        onSuccess: (principal) => serve(request, principal)
+        onFailure: (error) => refuse(challenges.refuse(error)),
+        onSuccess: (caller) => serve(request, caller)
       }),
       Effect.catchCause((cause) =>
         Effect.andThen(Effect.logError("An MCP request could not be served", cause), refuse(Endpoint.failed))
@@ -97,5 +105,5 @@ const jsonAnswer = { status: 200, headers: jsonHeaders }
 const [replayed, yes] = Endpoint.replayedHeader
 const jsonReplay = { status: 200, headers: { ...jsonHeaders, [replayed]: yes } }
 
-const refuse = ({ status, headers, body }: Endpoint.Refusal): Effect.Effect<Response> =>
-  Effect.sync(() => new Response(body, { status, headers }))
+const refuse = ({ status, headers, body }: Refusal): Effect.Effect<Response> =>
+  Effect.sync(() => new Response(body === "" ? null : body, { status, headers }))
