@@ -153,6 +153,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
           const findings = begin(connector.name, call.principal, clock.currentTimeMillisUnsafe(), correlate())
           const tool = tools.get(call.tool)
           findings.tool = tool?.name
+          findings.kind = tool?.kind
           if (tool === undefined || !Policy.isVisible(tool.allow, call.principal)) {
             findings.decision = tool === undefined ? "unknown-tool" : "hidden"
             return Effect.as(audit(findings, "NoSuchTool"), { _tag: "NoSuchTool" })
@@ -216,8 +217,10 @@ const begin = (connector: string, principal: PrincipalData, time: number, correl
   principal: principal.id,
   tenant: principal.tenant,
   tool: undefined,
+  kind: undefined,
   decision: "invalid",
   reference: undefined,
   replay: undefined,
+  admitted: false,
   attempts: { count: 0, steps: 0, uncertain: false, abandoned: false }
 })

@@ -1,3 +1,4 @@
+export * as AuditSink from "./AuditSink.ts"
 export * as AuditTrail from "./AuditTrail.ts"
 export * as CanonicalJson from "./CanonicalJson.ts"
 export * as Connector from "./Connector.ts"

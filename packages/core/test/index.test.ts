@@ -1,5 +1,6 @@
 import * as Core from "@ferrule/core"
 import * as EncryptedIdempotencyStore from "@ferrule/core/EncryptedIdempotencyStore"
+import * as JsonLinesAuditTrail from "@ferrule/core/JsonLinesAuditTrail"
 import * as RedisIdempotencyStore from "@ferrule/core/RedisIdempotencyStore"
 import * as SqlIdempotencyStore from "@ferrule/core/SqlIdempotencyStore"
 import * as SqliteIdempotencyStore from "@ferrule/core/SqliteIdempotencyStore"
@@ -10,6 +11,7 @@ import { Schema } from "effect"
 describe("@ferrule/core", () => {
   it("exports these names", () => {
     assert.deepStrictEqual(Object.keys(Core).sort(), [
+      "AuditSink",
       "AuditTrail",
       "AuthorizationError",
       "CanonicalJson",
@@ -41,6 +43,7 @@ describe("@ferrule/core", () => {
     assert.deepStrictEqual(Object.keys(SqlIdempotencyStore).sort(), ["layer", "layerMigrations", "make"])
     assert.deepStrictEqual(Object.keys(RedisIdempotencyStore).sort(), ["layer", "make"])
     assert.deepStrictEqual(Object.keys(EncryptedIdempotencyStore).sort(), ["layer", "layerConfig", "make"])
+    assert.deepStrictEqual(Object.keys(JsonLinesAuditTrail).sort(), ["layer", "make"])
     assert.deepStrictEqual(Object.keys(Testing).sort(), ["IdempotencyStoreContract", "TestClient"])
   })
 

@@ -4,6 +4,7 @@
  * The rate comes before the turn, so that one caller can't fill the line for the others, and the trail comes last, so that
  * it holds no write that was refused. Whatever refuses here, the handler has not been reached.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,8 +14,9 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Connector from "../Connector.ts"
 import { type ConnectorError, DefinitionError, TransientError } from "../ConnectorError.ts"
+import { AuditTrail } from "../AuditTrail.ts"
 import type { Declared } from "../Limits.ts"
-import type { Findings } from "../pipeline/5_respond.ts"
+import { type Findings, recordOf } from "../pipeline/5_respond.ts"
 import type { PrincipalData } from "../Principal.ts"
 import type * as Tool from "../Tool.ts"
 import { inTime } from "./boundedStore.ts"
@@ -57,14 +59,41 @@ export const make = Effect.fnUntraced(function* (connector: Connector.Any): Effe
     if (inTurn === undefined && inRate === undefined) continue
     gates.set(tool.name, (principal, findings, execution) => {
       const turn = inTurn === undefined ? execution : inTurn(findings, execution)
-      return inRate === undefined ? turn : Effect.andThen(inRate(principal, findings), turn)
+      // Another transaction of a write that was let in is not another execution.
+      return inRate === undefined || findings.admitted ? turn : Effect.andThen(inRate(principal, findings), turn)
     })
   }
   return (tool, principal, findings, execution) => {
     const gate = gates.get(tool.name)
-    return gate === undefined ? execution : gate(principal, findings, execution)
+    const recorded = tool.kind === "write" ? begun(findings, execution) : execution
+    return gate === undefined ? recorded : gate(principal, findings, recorded)
   }
 })
+
+/** A write whose beginning can't be kept does not begin. */
+const begun = <A>(findings: Findings, execution: Effect.Effect<A, ConnectorError>): Effect.Effect<A, ConnectorError> =>
+  Effect.withFiber((fiber) => {
+    const { begin } = fiber.getRef(AuditTrail)
+    const isKnown = findings.admitted
+    findings.admitted = true
+    if (begin === undefined || isKnown) return execution
+    return Effect.matchCauseEffect(begin(recordOf(findings, "Begun", fiber.getRef(Clock.Clock))), {
+      onSuccess: () => execution,
+      onFailure: (cause) => {
+        findings.admitted = false
+        return Effect.andThen(
+          Effect.logError("A write was not begun, since its audit record could not be kept", cause),
+          Effect.fail(
+            new TransientError({
+              message: "The connector can't keep its audit trail, so this call executed nothing",
+              retryAfter: Duration.seconds(1),
+              applied: "no"
+            })
+          )
+        )
+      }
+    })
+  })
 
 /** How long an answer of the limiter is waited for. */
 const patience = Duration.seconds(2)

@@ -108,32 +108,38 @@ export interface Findings {
   readonly principal: string
   readonly tenant: string | undefined
   tool: string | undefined
+  kind: Tool.Any["kind"] | undefined
   decision: AuditRecord["decision"]
   reference: string | undefined
   replay: Replay | undefined
+  /** That its write was let begin, which is asked and recorded once. */
+  admitted: boolean
   readonly attempts: Attempts
 }
 
 /** Leaves the audit record of a call that has ended. A trail that fails does not take the answer from its caller. */
 export const audit = (findings: Findings, outcome: string): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    const record: AuditRecord = {
-      time: findings.time,
-      connector: findings.connector,
-      correlationId: findings.correlationId,
-      principal: findings.principal,
-      tenant: findings.tenant,
-      tool: findings.tool,
-      decision: findings.decision,
-      // Enough to find the calls of one operation, too little to ask for it.
-      reference: findings.reference?.slice(0, 8),
-      attempts: findings.attempts.count,
-      outcome,
-      replayed: findings.replay !== undefined,
-      duration: fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - findings.time
-    }
+    const record = recordOf(findings, outcome, fiber.getRef(Clock.Clock))
     return Effect.matchCauseEffectEager(fiber.getRef(AuditTrail).record(record), {
       onSuccess: () => Effect.void,
       onFailure: (cause) => Effect.logError("An audit record was not kept", cause, record)
     })
   })
+
+export const recordOf = (findings: Findings, outcome: string, clock: Clock.Clock): AuditRecord => ({
+  time: findings.time,
+  connector: findings.connector,
+  correlationId: findings.correlationId,
+  principal: findings.principal,
+  tenant: findings.tenant,
+  tool: findings.tool,
+  kind: findings.kind,
+  decision: findings.decision,
+  // Enough to find the calls of one operation, too little to ask for it.
+  reference: findings.reference?.slice(0, 8),
+  attempts: findings.attempts.count,
+  outcome,
+  replayed: findings.replay !== undefined,
+  duration: clock.currentTimeMillisUnsafe() - findings.time
+})
