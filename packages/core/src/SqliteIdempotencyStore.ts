@@ -69,11 +69,14 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
     const describe = SqliteFile.describe(options.filename, lockTimeout)
     // Other processes hold the lock in real time, so waiting for it never follows a test's clock.
     const untilTimeout = Schedule.spaced("2 millis").pipe(Schedule.upTo({ duration: lockTimeout }))
-    const waitForLock = <A>(attempt: () => A): Effect.Effect<A, StoreError> =>
-      Effect.try({ try: attempt, catch: describe }).pipe(
-        Effect.retry({ while: (error) => SqliteFile.isBusy(error.cause), schedule: untilTimeout }),
-        Effect.provideService(Clock.Clock, Clock.Clock.defaultValue())
-      )
+    const waitForLock = <A>(attempt: () => A): Effect.Effect<A, StoreError> => {
+      const once = Effect.try({ try: attempt, catch: describe })
+      const isBusy = (error: StoreError) => SqliteFile.isBusy(error.cause)
+      const retried = Effect.retry(once, { while: isBusy, schedule: untilTimeout })
+      const inRealTime = Effect.provideService(retried, Clock.Clock, Clock.Clock.defaultValue())
+      // Nearly always the lock is free, and then nothing of the retrying is set up.
+      return Effect.catch(once, (error) => (isBusy(error) ? inRealTime : Effect.fail(error)))
+    }
 
     const boot = bootId()
     const { db, sql } = yield* Effect.acquireRelease(
@@ -110,8 +113,20 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
       }
     }
 
-    // Throws, and has done nothing, when another process holds the lock; otherwise every step is answered.
-    const commit = (steps: ReadonlyArray<Step>): void => {
+    // Both throw, and have done nothing, when another process holds the lock; otherwise every step is answered.
+    const commitAlone = (step: Step): void => {
+      if (step.abandoned) return
+      let answer: Exit.Exit<unknown, StoreError>
+      try {
+        // The one statement that changes something is a transaction of its own.
+        answer = Exit.succeed(step.run())
+      } catch (cause) {
+        if (SqliteFile.isBusy(cause)) throw cause
+        answer = Exit.fail(describe(cause))
+      }
+      step.answer(answer)
+    }
+    const commitTogether = (steps: ReadonlyArray<Step>): void => {
       sql.begin.run()
       let answers: ReadonlyArray<Exit.Exit<unknown, StoreError>>
       try {
@@ -132,6 +147,7 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
       }
       steps.forEach((step, index) => step.answer(answers[index]))
     }
+    const commit = (steps: ReadonlyArray<Step>) => (steps.length === 1 ? commitAlone(steps[0]) : commitTogether(steps))
 
     const closed = new StoreError({ reason: `${options.filename} has been closed.` })
     const queue = yield* Effect.acquireRelease(Queue.unbounded<Step>(), (queue) =>
@@ -181,11 +197,15 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
             if (!SqliteFile.isBusy(cause)) return Effect.fail(describe(cause))
           }
           return write(() => {
-            const time = now()
-            const leaseUntil = after(time, lease)
-            const expiresAt = Math.max(leaseUntil, after(time, retention))
-            const { changes } = sql.claim.run(key, time, owner, guards, leaseUntil, expiresAt, ticksAfter(lease))
-            return changes === 1 ? { _tag: "Claimed" } : find(key, time)!
+            for (;;) {
+              const time = now()
+              const leaseUntil = after(time, lease)
+              const expiresAt = Math.max(leaseUntil, after(time, retention))
+              const { changes } = sql.claim.run(key, time, owner, guards, leaseUntil, expiresAt, ticksAfter(lease))
+              const found = changes === 1 ? claimed : find(key, time)
+              // Outside a transaction, another process may have released the record in between.
+              if (found !== undefined) return found
+            }
           })
         }),
 
@@ -234,20 +254,23 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
     })
   })
 
+const claimed: Claim = { _tag: "Claimed" }
+
 const holder = { owner: Schema.String, epoch: Schema.Int, guards: Schema.String, createdAt: Schema.Int }
 const noResult = { result: Schema.Null, settledAt: Schema.Null }
 
 const decodeRow = Schema.decodeUnknownResult(
   Schema.Union([
-    Schema.Struct({ state: Schema.Literal("claimed"), ...holder, lapsed: Schema.Literals([0, 1]), ...noResult }),
-    Schema.Struct({ state: Schema.Literal("unknown"), ...holder, lapsed: Schema.Literal(0), ...noResult }),
+    // First, since nearly all are read in a replay.
     Schema.Struct({
       state: Schema.Literal("settled"),
       ...holder,
       lapsed: Schema.Literal(0),
       result: Schema.String,
       settledAt: Schema.Int
-    })
+    }),
+    Schema.Struct({ state: Schema.Literal("claimed"), ...holder, lapsed: Schema.Literals([0, 1]), ...noResult }),
+    Schema.Struct({ state: Schema.Literal("unknown"), ...holder, lapsed: Schema.Literal(0), ...noResult })
   ])
 )
 
