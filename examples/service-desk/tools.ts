@@ -100,25 +100,9 @@ export const ReplyToTicket = Tool.write("reply_to_ticket", {
   destructive: false
 })
 
-const reassignment = Schema.Struct({
-  ticketId,
-  version: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000 })).annotate({
-    description: "The ticket's version as read_ticket showed it, from 1. An older one is refused."
-  }),
-  queue: Queue.annotate({ description: "The queue that owns the ticket from now on; may be the present one." }),
-  assignee: Schema.String.check(Schema.isPattern(/^[a-z][a-z.-]{1,39}$/)).annotate({
-    description: "Who works on it from now on: the agent's short name, such as ana."
-  })
-})
-
 /** Agents have the names of their queues as a claim. */
 export const isOwnQueue = ({ claims: { queues } }: PrincipalData, queue: Queue) =>
   Array.isArray(queues) && queues.includes(queue)
-
-const intoOwnQueue = Policy.predicate(
-  "the queue is one of the caller's own",
-  (principal, { queue }: typeof reassignment.Type) => isOwnQueue(principal, queue)
-)
 
 export const ReassignTicket = Tool.write("reassign_ticket", {
   title: "Reassign a ticket",
@@ -126,9 +110,25 @@ export const ReassignTicket = Tool.write("reassign_ticket", {
     "Gives a ticket to a queue and an agent, and returns it with its new version. Read the ticket first and pass the version " +
     "that you saw, so that nobody else's change is overwritten. Agents move tickets within their own queues only; admins " +
     "move them anywhere. It does not tell the requester.",
-  input: reassignment,
+  input: Schema.Struct({
+    ticketId,
+    version: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000 })).annotate({
+      description: "The ticket's version as read_ticket showed it, from 1. An older one is refused."
+    }),
+    queue: Queue.annotate({ description: "The queue that owns the ticket from now on; may be the present one." }),
+    assignee: Schema.String.check(Schema.isPattern(/^[a-z][a-z.-]{1,39}$/)).annotate({
+      description: "Who works on it from now on: the agent's short name, such as ana."
+    })
+  }),
   output: Ticket,
-  allow: Policy.any(Policy.role("admin"), Policy.all(Policy.role("agent"), intoOwnQueue)),
+  allow: ({ predicate }) =>
+    Policy.any(
+      Policy.role("admin"),
+      Policy.all(
+        Policy.role("agent"),
+        predicate("the queue is one of the caller's own", (principal, { queue }) => isOwnQueue(principal, queue))
+      )
+    ),
   // The version makes each change its own operation: giving a ticket away and back again is two, not a repeat.
   idempotency: { identity: ["ticketId", "version"], recovery: "repeatable" },
   openWorld: false

@@ -15,8 +15,8 @@ import * as Schema from "effect/Schema"
 /**
  * One call. `time` is when it began, in epoch milliseconds, and `duration` is in milliseconds. `tool` and `kind` are absent
  * when the caller named none that exists. `decision` is `hidden` for a tool that is not shown to this principal, and `limited` for a
- * call that the tool's limits did not let begin. `outcome` is
- * `Completed`, `NoSuchTool`, `Interrupted` when the caller left, `Begun` in the record that comes first where a trail keeps
+ * call that the tool's limits did not let begin. `explanation` says which part of the tool's policy decided, where one did:
+ * `lacks the role admin`. `outcome` is `Completed`, `NoSuchTool`, `Interrupted` when the caller left, `Begun` in the record that comes first where a trail keeps
  * that a write is about to be executed, or the tag of what it was refused with. `reference` is the shown part of the idempotency key.
  *
  * @category models
@@ -31,6 +31,7 @@ export interface AuditRecord {
   readonly tool: string | undefined
   readonly kind: "read" | "write" | undefined
   readonly decision: "allowed" | "denied" | "limited" | "hidden" | "unknown-tool" | "invalid"
+  readonly explanation: string | undefined
   readonly outcome: string
   readonly reference: string | undefined
   readonly replayed: boolean

@@ -3,7 +3,7 @@
  *
  * `make` declares it; `toLayer` on the result takes one handler for each tool and checks them by type: a missing or an
  * extra one, a wrong result, or an error outside the three classes does not compile. Serving a connector requires that
- * layer, and, when it has a write, an idempotency store.
+ * layer, an idempotency store when it has a write, and whatever services its policies ask.
  */
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
@@ -40,7 +40,7 @@ export interface Earlier {
  * @since 0.1.0
  */
 export type Handler<T extends Tool.Any, R> =
-  T extends Tool.Write<string, infer Input, infer Output, "reconcile">
+  T extends Tool.Write<string, infer Input, infer Output, "reconcile", unknown>
     ? {
         readonly find: (
           input: Input["Type"],
@@ -49,8 +49,8 @@ export type Handler<T extends Tool.Any, R> =
         readonly execute: (input: Input["Type"]) => Effect.Effect<Output["Type"], ConnectorError, R>
       }
     : T extends
-          | Tool.Read<string, infer Input, infer Output>
-          | Tool.Write<string, infer Input, infer Output, Tool.Recovery>
+          | Tool.Read<string, infer Input, infer Output, unknown>
+          | Tool.Write<string, infer Input, infer Output, Tool.Recovery, unknown>
       ? (input: Input["Type"]) => Effect.Effect<Output["Type"], ConnectorError, R>
       : never
 
@@ -150,15 +150,25 @@ export interface Connector<Name extends string, Tools extends Tool.Any> {
 // oxlint-disable-next-line typescript/no-explicit-any
 export type Any = Connector<any, any>
 
+type PolicyServices<T> =
+  T extends Tool.Read<string, infer _I1, infer _O1, infer R1>
+    ? R1
+    : T extends Tool.Write<string, infer _I2, infer _O2, Tool.Recovery, infer R2>
+      ? R2
+      : never
+
 /**
- * What serving a connector requires: its handlers, and a store when one of its tools writes.
+ * What serving a connector requires: its handlers, a store when one of its tools writes, and the services that its policies
+ * ask.
  *
  * @category models
  * @since 0.1.0
  */
 export type Requirements<C extends Any> =
   C extends Connector<infer Name, infer Tools>
-    ? Handlers<Name> | (Extract<Tools, { readonly kind: "write" }> extends never ? never : IdempotencyStore)
+    ? | Handlers<Name>
+      | (Extract<Tools, { readonly kind: "write" }> extends never ? never : IdempotencyStore)
+      | PolicyServices<Tools>
     : never
 
 /**

@@ -14,6 +14,7 @@ import * as Admission from "./internal/admission.ts"
 import * as CallerToken from "./internal/callerToken.ts"
 import * as OperationStatus from "./internal/operationStatus.ts"
 import * as Step from "./internal/step.ts"
+import { beforehand } from "./internal/verdict.ts"
 import { validate } from "./pipeline/1_validate.ts"
 import { authorize } from "./pipeline/2_authorize.ts"
 import * as Idempotency from "./pipeline/3_idempotency.ts"
@@ -99,6 +100,7 @@ export function make<C extends Connector.Any>(
 export function make(connector: Connector.Any): Effect.Effect<Pipeline, DefinitionError, any> {
   return Effect.gen(function* () {
     const programs = yield* connector.handlers
+    const services = yield* Effect.context<never>()
     const tools = new Map<string, Tool.Any>(Connector.toolsOf(connector).map((tool) => [tool.name, tool]))
     const writes: ReadonlyArray<Tool.AnyWrite> = connector.tools.filter((tool: Tool.Any) => tool.kind === "write")
     const store = writes.length === 0 ? undefined : yield* storeFor(writes)
@@ -115,7 +117,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
 
       const input = yield* validate(tool, call.arguments)
       findings.decision = "denied"
-      yield* authorize(tool, principal, input)
+      yield* authorize(tool, principal, input, services, findings)
       findings.decision = "allowed"
 
       const common = { tool, program, principal, input, correlationId, attempts, progress }
@@ -156,6 +158,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
           findings.kind = tool?.kind
           if (tool === undefined || !Policy.isVisible(tool.allow, call.principal)) {
             findings.decision = tool === undefined ? "unknown-tool" : "hidden"
+            findings.explanation = tool && Policy.explain(beforehand(tool.allow, call.principal))
             return Effect.as(audit(findings, "NoSuchTool"), { _tag: "NoSuchTool" })
           }
           return Effect.matchCauseEffect(restore(CallerToken.provide(steps(call, tool, findings), call.callerToken)), {
@@ -219,6 +222,7 @@ const begin = (connector: string, principal: PrincipalData, time: number, correl
   tool: undefined,
   kind: undefined,
   decision: "invalid",
+  explanation: undefined,
   reference: undefined,
   replay: undefined,
   admitted: false,

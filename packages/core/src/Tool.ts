@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
 import { DefinitionError, type TransientError } from "./ConnectorError.ts"
 import * as DeclaredLimits from "./internal/declaredLimits.ts"
 import type * as Limits from "./Limits.ts"
-import type { Policy } from "./Policy.ts"
+import * as Policy from "./Policy.ts"
 import * as Retry from "./Retry.ts"
 import * as ToolSchema from "./ToolSchema.ts"
 
@@ -76,13 +76,19 @@ export type StructSchema = Schema.Top & {
   readonly EncodingServices: never
 }
 
-interface Options<Input extends StructSchema, Output extends StructSchema> {
+interface Options<Input extends StructSchema, Output extends StructSchema, Services> {
   readonly title: string
   /** Three sentences or more: what it does, when to use it, when not to. At most 2048 characters. */
   readonly description: string
   readonly input: Input
   readonly output: Output
-  readonly allow: Policy<Input["Type"]>
+  /**
+   * Who may call it. A function is handed `predicate` over this tool's arguments, which need no annotation there:
+   * `({ predicate }) => Policy.all(Policy.role("agent"), predicate("it is the caller's", ({ id }, { owner }) => id === owner))`.
+   */
+  readonly allow:
+    | Policy.Policy<Input["Type"], Services>
+    | ((over: Policy.Predicates<Input["Type"]>) => Policy.Policy<Input["Type"], Services>)
   /** Bounds the whole execution, retries included (30 seconds). */
   readonly timeout?: Duration.Input
   /** How often each principal may have it executed; as the connector says unless given. */
@@ -101,7 +107,11 @@ interface Options<Input extends StructSchema, Output extends StructSchema> {
  * @category models
  * @since 0.1.0
  */
-export interface ReadOptions<Input extends StructSchema, Output extends StructSchema> extends Options<Input, Output> {}
+export interface ReadOptions<Input extends StructSchema, Output extends StructSchema, Services = never> extends Options<
+  Input,
+  Output,
+  Services
+> {}
 
 /**
  * @category models
@@ -110,21 +120,22 @@ export interface ReadOptions<Input extends StructSchema, Output extends StructSc
 export interface WriteOptions<
   Input extends StructSchema,
   Output extends StructSchema,
-  R extends Recovery
-> extends Options<Input, Output> {
+  R extends Recovery,
+  Services = never
+> extends Options<Input, Output, Services> {
   readonly idempotency: Idempotency<keyof Input["Type"] & string, R>
   /** False when the tool only adds and never changes or removes what is there (true). */
   readonly destructive?: boolean
 }
 
-interface Declared<Name extends string, Input extends StructSchema, Output extends StructSchema>
+interface Declared<Name extends string, Input extends StructSchema, Output extends StructSchema, Services>
   extends Limits.Declared {
   readonly name: Name
   readonly title: string
   readonly description: string
   readonly input: ToolSchema.ToolSchema<Input["Type"]>
   readonly output: ToolSchema.ToolSchema<Output["Type"]>
-  readonly allow: Policy<Input["Type"]>
+  readonly allow: Policy.Policy<Input["Type"], Services>
   readonly timeout: Duration.Duration
   readonly retry: Schedule.Schedule<unknown, TransientError>
   readonly maxResultSize: number
@@ -132,18 +143,23 @@ interface Declared<Name extends string, Input extends StructSchema, Output exten
 }
 
 /**
+ * A read tool. `Services` is what its policy's predicates ask.
+ *
  * @category models
  * @since 0.1.0
  */
-export interface Read<Name extends string, Input extends StructSchema, Output extends StructSchema> extends Declared<
-  Name,
-  Input,
-  Output
-> {
+export interface Read<
+  Name extends string,
+  Input extends StructSchema,
+  Output extends StructSchema,
+  Services = never
+> extends Declared<Name, Input, Output, Services> {
   readonly kind: "read"
 }
 
 /**
+ * A write tool. `Services` is what its policy's predicates ask.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -151,8 +167,9 @@ export interface Write<
   Name extends string,
   Input extends StructSchema,
   Output extends StructSchema,
-  R extends Recovery
-> extends Declared<Name, Input, Output> {
+  R extends Recovery,
+  Services = never
+> extends Declared<Name, Input, Output, Services> {
   readonly kind: "write"
   readonly destructive: boolean
   readonly idempotency: {
@@ -182,14 +199,14 @@ export interface Write<
  * @since 0.1.0
  */
 // oxlint-disable-next-line typescript/no-explicit-any
-export type AnyRead = Read<string, any, any>
+export type AnyRead = Read<string, any, any, any>
 
 /**
  * @category models
  * @since 0.1.0
  */
 // oxlint-disable-next-line typescript/no-explicit-any
-export type AnyWrite = Write<string, any, any, Recovery>
+export type AnyWrite = Write<string, any, any, Recovery, any>
 
 /**
  * @category models
@@ -205,10 +222,15 @@ export type Any = AnyRead | AnyWrite
  * @category constructors
  * @since 0.1.0
  */
-export const read = <const Name extends string, Input extends StructSchema, Output extends StructSchema>(
+export const read = <
+  const Name extends string,
+  Input extends StructSchema,
+  Output extends StructSchema,
+  Services = never
+>(
   name: Name,
-  options: ReadOptions<Input, Output>
-): Read<Name, Input, Output> => {
+  options: ReadOptions<Input, Output, Services>
+): Read<Name, Input, Output, Services> => {
   const { declared, faults } = declare(name, options)
   if (faults.length > 0) throw new DefinitionError({ subject: `Tool ${name}`, faults })
   return Object.freeze({ ...declared(), kind: "read" as const })
@@ -226,11 +248,12 @@ export const write = <
   const Name extends string,
   Input extends StructSchema,
   Output extends StructSchema,
-  const R extends Recovery
+  const R extends Recovery,
+  Services = never
 >(
   name: Name,
-  options: WriteOptions<Input, Output, R>
-): Write<Name, Input, Output, R> => {
+  options: WriteOptions<Input, Output, R, Services>
+): Write<Name, Input, Output, R, Services> => {
   const isTransactional = options.idempotency.recovery === "transactional"
   const { declared, fields, faults, limits, timeout } = declare(name, options, isTransactional ? 0 : undefined)
   if (isTransactional && limits.concurrency !== undefined && !Duration.isZero(limits.concurrency.wait)) {
@@ -323,9 +346,9 @@ export const occurrence = Schema.Int.check(Schema.isBetween({ minimum: 1, maximu
 const countsFromOne = (input: StructSchema, field: string): boolean =>
   "fields" in input && (input.fields as Readonly<Record<string, unknown>>)[field] === occurrence
 
-const declare = <Name extends string, Input extends StructSchema, Output extends StructSchema>(
+const declare = <Name extends string, Input extends StructSchema, Output extends StructSchema, Services>(
   name: Name,
-  options: Options<Input, Output>,
+  options: Options<Input, Output, Services>,
   defaultWait?: Duration.Input
 ) => {
   const faults: Array<string> = []
@@ -344,6 +367,7 @@ const declare = <Name extends string, Input extends StructSchema, Output extends
   const limits = DeclaredLimits.declare(options, faults, defaultWait)
   const input = ToolSchema.input(options.input)
   const output = ToolSchema.output(options.output)
+  const allow = typeof options.allow === "function" ? options.allow(Policy) : options.allow
   if (input._tag === "Failure") faults.push(...input.failure.map((fault) => `input: ${fault}`))
   if (output._tag === "Failure") faults.push(...output.failure.map((fault) => `output: ${fault}`))
   return {
@@ -351,7 +375,7 @@ const declare = <Name extends string, Input extends StructSchema, Output extends
     limits,
     timeout,
     fields: input._tag === "Success" ? input.success.fields : [],
-    declared: (): Declared<Name, Input, Output> => {
+    declared: (): Declared<Name, Input, Output, Services> => {
       if (input._tag === "Failure" || output._tag === "Failure") throw new DefinitionError({ subject: name, faults })
       return {
         name,
@@ -359,7 +383,7 @@ const declare = <Name extends string, Input extends StructSchema, Output extends
         description: options.description,
         input: input.success,
         output: output.success,
-        allow: options.allow,
+        allow,
         ...limits,
         timeout,
         retry: options.retry ?? Retry.defaultSchedule,

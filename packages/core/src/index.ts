@@ -1,3 +1,4 @@
+export * as AccessMatrix from "./AccessMatrix.ts"
 export * as AuditSink from "./AuditSink.ts"
 export * as AuditTrail from "./AuditTrail.ts"
 export * as CanonicalJson from "./CanonicalJson.ts"

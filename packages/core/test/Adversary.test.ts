@@ -5,7 +5,6 @@ import {
   AuditTrail,
   type ConnectorError,
   IdempotencyStore,
-  Policy,
   Principal,
   TransientError,
   ValidationError
@@ -288,15 +287,8 @@ describe("operators", () => {
   )
 })
 
-describe("a decision", () => {
-  it("a policy whose test gives a promise allows nobody, plain or negated", () => {
-    const test = (() => Promise.resolve(false)) as unknown as () => boolean
-    const policy = Policy.predicate("it is so", test)
-    assert.throws(() => Policy.decide(policy, clerk, {}), "gave no boolean")
-    assert.throws(() => Policy.decide(Policy.not(policy), clerk, {}), "gave no boolean")
-  })
-
-  it("a principal whose id is not well-formed, and would share its keys with others, is refused", () => {
+describe("a principal", () => {
+  it("whose id is not well-formed, and would share its keys with others, is refused", () => {
     assert.throws(() => Principal.make({ id: "a\ud800" }), "well-formed")
   })
 })

@@ -2,8 +2,16 @@
  * What must not compile. Each line below an expected error is one that the types refuse; when they stop refusing it, the
  * type check fails here.
  */
-import { AuthorizationError, Connector, type ConnectorError, Policy, Tool, TransientError } from "@ferrule/core"
-import { Data, Effect, Option, Schema } from "effect"
+import {
+  AuthorizationError,
+  Connector,
+  type ConnectorError,
+  type IdempotencyStore,
+  Policy,
+  Tool,
+  TransientError
+} from "@ferrule/core"
+import { Context, Data, Effect, Option, Schema } from "effect"
 
 const Text = Schema.String.check(Schema.isMaxLength(100)).annotate({ description: "A text." })
 const input = Schema.Struct({ queue: Text, subject: Text })
@@ -42,6 +50,61 @@ Tool.read("a", {
   // @ts-expect-error
   allow: Policy.predicate("the colour is red", (_, args: { readonly colour: string }) => args.colour === "red")
 })
+
+// A function under `allow` is handed `predicate` over this tool's arguments, whose types it need not write.
+Tool.read("a", {
+  ...common,
+  allow: ({ predicate }) =>
+    Policy.any(
+      Policy.role("admin"),
+      Policy.all(
+        Policy.role("agent"),
+        predicate("the queue is the caller's", ({ claims }, { queue }) => claims["queue"] === queue)
+      )
+    )
+})
+
+// It knows which arguments there are.
+Tool.read("a", {
+  ...common,
+  // @ts-expect-error
+  allow: ({ predicate }) => predicate("the colour is red", (_, { colour }) => colour === "red")
+})
+
+// Policies over different arguments combine to one over both.
+const aboutQueue = Policy.predicate("the queue is ours", (_, args: { readonly queue: string }) => args.queue === "a")
+const aboutColour = Policy.predicate("it is red", (_, args: { readonly colour: string }) => args.colour === "red")
+Tool.read("a", { ...common, allow: Policy.all(Policy.role("agent"), aboutQueue) })
+// @ts-expect-error
+Tool.read("a", { ...common, allow: Policy.any(aboutQueue, Policy.not(aboutColour)) })
+
+// A test that fails with something else than the three classes.
+// @ts-expect-error
+// @effect-diagnostics-next-line missingEffectError:off
+Policy.predicate("it is so", () => Effect.fail("down"))
+
+// What the tests ask, the connector requires, through every combinator, and nothing else.
+class Directory extends Context.Service<Directory, { readonly knows: (id: string) => boolean }>()("test/Directory") {}
+class Calendar extends Context.Service<Calendar, { readonly open: boolean }>()("test/Calendar") {}
+const known = Policy.predicate("the directory knows the caller", ({ id }) =>
+  Effect.map(Directory, ({ knows }) => knows(id))
+)
+const Asking = Connector.make("asking", {
+  version: "1",
+  tools: [
+    Tool.read("a", {
+      ...common,
+      allow: ({ predicate }) =>
+        Policy.any(
+          Policy.role("admin"),
+          Policy.all(known, Policy.not(predicate("it is closed", () => Effect.map(Calendar, ({ open }) => !open))))
+        )
+    })
+  ]
+})
+export declare const same: <A>() => <B>(check: [A] extends [B] ? ([B] extends [A] ? "the same" : "more") : "less") => B
+same<Connector.Requirements<typeof Asking>>()<Connector.Handlers<"asking"> | Directory | Calendar>("the same")
+same<Connector.Requirements<typeof Desk>>()<Connector.Handlers<"desk"> | IdempotencyStore>("the same")
 
 // An input that needs services to be decoded is no contract.
 class Decoder extends Data.TaggedClass("Decoder") {}

@@ -109,22 +109,6 @@ describe("the five steps", () => {
     })
   )
 
-  it.effect("a policy whose test throws denies, and nothing runs", () =>
-    Effect.gen(function* () {
-      const books = new Books()
-      const client = yield* connect(books)
-      const broken = Principal.make({ id: "rent", scopes: ["ledger:write"] })
-      Object.defineProperty(broken, "id", {
-        get: () => {
-          throw new Error("directory down")
-        }
-      })
-      const exit = yield* Effect.exit(client.as(broken).call("book_own", booking))
-      assert.strictEqual(exit._tag, "Failure")
-      assert.strictEqual(books.entries.length, 0)
-    })
-  )
-
   it.effect("each call leaves one record, without arguments", () =>
     Effect.gen(function* () {
       const client = yield* connect(new Books())

@@ -11,6 +11,7 @@ import { Schema } from "effect"
 describe("@ferrule/core", () => {
   it("exports these names", () => {
     assert.deepStrictEqual(Object.keys(Core).sort(), [
+      "AccessMatrix",
       "AuditSink",
       "AuditTrail",
       "AuthorizationError",

@@ -5,7 +5,7 @@
  */
 import { Connector, IdempotencyStore, Policy, Principal, Tool } from "@ferrule/core"
 import { Identity, Mcp } from "@ferrule/mcp"
-import { Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 
 const input = Schema.Struct({ name: Schema.String.check(Schema.isMaxLength(9)).annotate({ description: "A name." }) })
 const common = {
@@ -58,3 +58,21 @@ launch(serve.pipe(Layer.provide([desk, IdempotencyStore.layerMemory])))
 // With a write and without a store.
 // @ts-expect-error
 launch(serve.pipe(Layer.provide([desk, identity])))
+
+// A policy that asks a service, without that service.
+class Directory extends Context.Service<Directory, { readonly knows: (id: string) => boolean }>()("test/Directory") {}
+const Asking = Connector.make("asking", {
+  version: "1",
+  tools: [
+    Tool.read("look", {
+      ...common,
+      allow: Policy.predicate("the directory knows the caller", ({ id }) =>
+        Effect.map(Directory, ({ knows }) => knows(id))
+      )
+    })
+  ]
+})
+const asking = Mcp.layerStdio(Asking).pipe(Layer.provide([Asking.toLayer({ look: echo }), identity]))
+export const answered = launch(Layer.provide(asking, Layer.succeed(Directory, { knows: () => true })))
+// @ts-expect-error
+launch(asking)

@@ -176,7 +176,10 @@ const provided = <A>(
   )
 
 /** As `Context.merge(services, context)` does, which would copy both; the caller lacks next to nothing. */
-const withMissing = (context: Context.Context<never>, services: Context.Context<never>): Context.Context<never> => {
+export const withMissing = (
+  context: Context.Context<never>,
+  services: Context.Context<never>
+): Context.Context<never> => {
   let whole = context
   for (const [key, service] of services.mapUnsafe) {
     if (!context.mapUnsafe.has(key)) whole = Context.addUnsafe(whole, key, service)

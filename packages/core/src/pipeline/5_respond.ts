@@ -110,6 +110,7 @@ export interface Findings {
   tool: string | undefined
   kind: Tool.Any["kind"] | undefined
   decision: AuditRecord["decision"]
+  explanation: string | undefined
   reference: string | undefined
   replay: Replay | undefined
   /** That its write was let begin, which is asked and recorded once. */
@@ -136,6 +137,7 @@ export const recordOf = (findings: Findings, outcome: string, clock: Clock.Clock
   tool: findings.tool,
   kind: findings.kind,
   decision: findings.decision,
+  explanation: findings.explanation,
   // Enough to find the calls of one operation, too little to ask for it.
   reference: findings.reference?.slice(0, 8),
   attempts: findings.attempts.count,

@@ -33,8 +33,8 @@ export interface Called<Result> {
 
 type ResultOf<Tools extends Tool.Any, Name> =
   Extract<Tools, { readonly name: Name }> extends
-    | Tool.Read<string, infer _Input, infer Output>
-    | Tool.Write<string, infer _Input, infer Output, Tool.Recovery>
+    | Tool.Read<string, infer _Input, infer Output, unknown>
+    | Tool.Write<string, infer _Input, infer Output, Tool.Recovery, unknown>
     ? Output["Encoded"]
     : never
 

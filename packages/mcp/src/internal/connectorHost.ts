@@ -49,17 +49,10 @@ export const make = Effect.fnUntraced(function* <C extends Connector.Any>(
     if (tool === undefined || !Policy.isVisible(tool.allow, principal)) return []
     const input = tool.input.decode(args)
     if (Result.isFailure(input)) return []
-    try {
-      const decision = Policy.decide(tool.allow, principal, input.success)
-      if (decision._tag !== "MissingScopes") return []
-      // A client asks for what the challenge names and nothing more, so what it has already must be in it.
-      return Policy.scopesOf(tool.allow).filter(
-        (scope) => decision.scopes.includes(scope) || principal.scopes.includes(scope)
-      )
-    } catch {
-      // A predicate that throws. The pipeline meets it too, and answers and logs it as a defect.
-      return []
-    }
+    const missing = Policy.missingScopes(tool.allow, principal, input.success)
+    if (missing.length === 0) return []
+    // A client asks for what the challenge names and nothing more, so what it has already must be in it.
+    return Policy.scopesOf(tool.allow).filter((scope) => missing.includes(scope) || principal.scopes.includes(scope))
   }
 
   const run = (request: ToolRequest) => {
