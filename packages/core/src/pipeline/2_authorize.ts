@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { AuthorizationError, TransientError } from "../ConnectorError.ts"
+import * as CallerToken from "../internal/callerToken.ts"
 import * as Policy from "../Policy.ts"
 import type { PrincipalData } from "../Principal.ts"
 import type * as Tool from "../Tool.ts"
@@ -26,7 +27,7 @@ export const authorize = (
   const given = Policy.decide(tool.allow as Policy.Policy<object>, principal, input)
   const decided: Effect.Effect<Policy.Decision> = Exit.isExit(given)
     ? given
-    : Effect.updateContext(given, (context: Context.Context<never>) => withMissing(context, services))
+    : Effect.updateContext(given, (context: Context.Context<never>) => withMissing(CallerToken.takenFrom(context), services))
   return Effect.flatMapEager(decided, (decision) => {
     findings.explanation = Policy.explain(decision)
     return decision._tag === "Allowed" ? Effect.void : refuse(tool, decision, findings)
