@@ -96,6 +96,28 @@ describe("the caller's token", () => {
     })
   )
 
+  it.effect("is nowhere in the context of a rule that a policy asks", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const rule = Policy.predicate("nobody is told", () =>
+        Effect.gen(function* () {
+          asked++
+          assert.deepStrictEqual(findInContext(yield* Effect.context(), token), [])
+          return true
+        })
+      )
+      const Asking = Connector.make("asking", {
+        version: "1.0.0",
+        tools: [Tool.read("read", { ...common, allow: rule })]
+      })
+      const pipeline = yield* Effect.provide(Pipeline.make(Asking), Asking.toLayer({ read: Effect.succeed }))
+      const callerToken = Redacted.make(token)
+      const outcome = yield* pipeline.call({ tool: "read", arguments: { name: "x" }, principal: maker, callerToken })
+      assert.strictEqual(outcome._tag, "Completed")
+      assert.strictEqual(asked, 1)
+    })
+  )
+
   it.effect("is absent where the transport had none", () =>
     Effect.gen(function* () {
       const { atStore, pipeline } = yield* setUp

@@ -67,6 +67,7 @@ describe("audit records in files", () => {
         tool: "keep",
         kind: "write",
         decision: "allowed",
+        explanation: "has the role keeper",
         reference: begun.reference,
         attempts: 1,
         outcome: "Completed",
