@@ -11,9 +11,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
 import { type AuditRecord, AuditTrail, AuditTrailError, type Trail } from "./AuditTrail.ts"
 import { inTime } from "./internal/boundedStore.ts"
+import { lostRecords } from "./internal/metrics.ts"
 
 /**
  * Where records are kept for good: a file, a table, a queue. `append` keeps all of them or fails; it is called for one
@@ -132,6 +134,7 @@ export const make = Effect.fnUntraced(function* (
       closed = true
       down = undefined
       yield* drain
+      yield* Metric.update(lostRecords, line.length)
       for (const { record } of line) yield* Effect.logError("An audit record was not kept", record)
     })
   )

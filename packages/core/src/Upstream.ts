@@ -30,6 +30,7 @@ import {
   TransientError,
   ValidationError
 } from "./ConnectorError.ts"
+import { timed } from "./internal/metrics.ts"
 
 type Response = HttpClientResponse.HttpClientResponse
 
@@ -80,14 +81,21 @@ export class Fault extends Schema.TaggedError<Fault>("@ferrule/core/Upstream/Fau
 }
 
 /**
- * Classifies every failure of an effect. A response that it succeeds with fails too, unless its status is 2xx.
+ * Classifies every failure of an effect. A response that it succeeds with fails too, unless its status is 2xx. How long it
+ * took is measured in `ferrule.upstream.duration`.
  *
  * Use it last: `desk.get(url).pipe(Effect.timeout("2 seconds"), Upstream.classify({ name: "The desk" }))`.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const classify =
+export const classify = (options: Options) => {
+  const measured = timed(options.name)
+  const classified = sorted(options)
+  return <A, R>(self: Effect.Effect<A, Failure, R>): Effect.Effect<A, ConnectorError, R> => measured(classified(self))
+}
+
+const sorted =
   (options: Options) =>
   <A, R>(self: Effect.Effect<A, Failure, R>): Effect.Effect<A, ConnectorError, R> =>
     Effect.flatMap(
@@ -120,12 +128,13 @@ export const classify =
 export const json = <S extends Schema.ConstraintDecoder<unknown, unknown>>(schema: S, options: Options) => {
   const decode = Schema.decodeUnknownEffect(Schema.toCodecJson(schema))
   const classified = classify(options)
+  const answered = sorted(options)
   return <R>(
     self: Effect.Effect<Response, Failure, R>
   ): Effect.Effect<S["Type"], ConnectorError, R | S["DecodingServices"]> =>
     classified(
       Effect.flatMap(
-        Effect.flatMap(classified(self), (response) => response.json),
+        Effect.flatMap(answered(self), (response) => response.json),
         decode
       )
     )

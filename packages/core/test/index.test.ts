@@ -1,4 +1,5 @@
 import * as Core from "@ferrule/core"
+import * as CircuitBreaker from "@ferrule/core/CircuitBreaker"
 import * as EncryptedIdempotencyStore from "@ferrule/core/EncryptedIdempotencyStore"
 import * as JsonLinesAuditTrail from "@ferrule/core/JsonLinesAuditTrail"
 import * as RedisIdempotencyStore from "@ferrule/core/RedisIdempotencyStore"
@@ -44,6 +45,7 @@ describe("@ferrule/core", () => {
     assert.deepStrictEqual(Object.keys(SqlIdempotencyStore).sort(), ["layer", "layerMigrations", "make"])
     assert.deepStrictEqual(Object.keys(RedisIdempotencyStore).sort(), ["layer", "make"])
     assert.deepStrictEqual(Object.keys(EncryptedIdempotencyStore).sort(), ["layer", "layerConfig", "make"])
+    assert.deepStrictEqual(Object.keys(CircuitBreaker).sort(), ["make"])
     assert.deepStrictEqual(Object.keys(JsonLinesAuditTrail).sort(), ["layer", "make"])
     assert.deepStrictEqual(Object.keys(Testing).sort(), ["IdempotencyStoreContract", "TestClient"])
   })

@@ -27,7 +27,9 @@ export const authorize = (
   const given = Policy.decide(tool.allow as Policy.Policy<object>, principal, input)
   const decided: Effect.Effect<Policy.Decision> = Exit.isExit(given)
     ? given
-    : Effect.updateContext(given, (context: Context.Context<never>) => withMissing(CallerToken.takenFrom(context), services))
+    : Effect.updateContext(given, (context: Context.Context<never>) =>
+        withMissing(CallerToken.takenFrom(context), services)
+      )
   return Effect.flatMapEager(decided, (decision) => {
     findings.explanation = Policy.explain(decision)
     return decision._tag === "Allowed" ? Effect.void : refuse(tool, decision, findings)

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import { type AuditRecord, AuditTrail } from "../AuditTrail.ts"
 import { Internal, type Refusal, TransientError, ValidationError } from "../ConnectorError.ts"
 import { type IdempotencyKey, ignoredDifferences } from "../IdempotencyKey.ts"
+import * as Metrics from "../internal/metrics.ts"
 import * as StoredResult from "../internal/storedResult.ts"
 import type * as Tool from "../Tool.ts"
 import type { Done, Refused } from "./3_idempotency.ts"
@@ -122,9 +123,13 @@ export interface Findings {
 export const audit = (findings: Findings, outcome: string): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const record = recordOf(findings, outcome, fiber.getRef(Clock.Clock))
+    Metrics.countCall(record, fiber.context)
     return Effect.matchCauseEffectEager(fiber.getRef(AuditTrail).record(record), {
       onSuccess: () => Effect.void,
-      onFailure: (cause) => Effect.logError("An audit record was not kept", cause, record)
+      onFailure: (cause) => {
+        Metrics.lostRecords.updateUnsafe(1, fiber.context)
+        return Effect.logError("An audit record was not kept", cause, record)
+      }
     })
   })
 
