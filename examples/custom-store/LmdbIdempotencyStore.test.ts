@@ -1,12 +1,13 @@
 import { IdempotencyStore, StoreError } from "@ferrule/core"
 import { IdempotencyStoreContract } from "@ferrule/core/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { open } from "lmdb"
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { followsTheRules } from "../../packages/core/test/fixtures/storeModel.ts"
 import * as LmdbIdempotencyStore from "./LmdbIdempotencyStore.ts"
 
 const lease = Duration.seconds(30)
@@ -17,7 +18,9 @@ const newFile = Effect.acquireRelease(
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
 ).pipe(Effect.map((folder) => join(folder, "store.mdb")))
 
-const inNewFile = Layer.unwrap(Effect.map(newFile, (filename) => LmdbIdempotencyStore.layer({ filename })))
+class File extends Context.Service<File, string>()("examples/custom-store/test/File") {}
+
+const inFileOf = Layer.unwrap(Effect.map(File, (filename) => LmdbIdempotencyStore.layer({ filename })))
 
 /** Opens the file, runs a program on its store, and closes it. */
 const using = <A, E>(
@@ -38,16 +41,37 @@ const inFile = <A>(filename: string, look: (root: ReturnType<typeof open>) => A)
     return found
   })
 
+const recordsIn = (root: ReturnType<typeof open>) =>
+  root.openDB<string, string>({ name: "ferrule-records", encoding: "string" })
+
 const countIn = (filename: string) =>
   inFile(filename, (root) => ({
-    records: root.openDB({ name: "ferrule-records", encoding: "string" }).getKeysCount(),
+    records: recordsIn(root).getKeysCount(),
     expiries: root.openDB({ name: "ferrule-expiries" }).getKeysCount()
   }))
 
 describe("the LMDB store keeps the contract:", () => {
-  for (const { name, run } of IdempotencyStoreContract.cases({ advance: TestClock.adjust })) {
-    it.effect(name, () => run.pipe(Effect.provide(inNewFile)))
-  }
+  const layer = Layer.provideMerge(inFileOf, Layer.effect(File, newFile))
+  const cases = IdempotencyStoreContract.cases({
+    advance: TestClock.adjust,
+    // Layer.fresh, or it would be the same instance again.
+    second: Effect.map(Layer.build(Layer.fresh(inFileOf)), (context) => Context.get(context, IdempotencyStore)),
+    damage: (key) =>
+      Effect.flatMap(File, (filename) => {
+        const change = (to: (text: string) => string) =>
+          inFile(filename, (root) => {
+            const records = recordsIn(root)
+            records.putSync(key, to(records.get(key)!))
+          })
+        return Effect.as(
+          change((text) => `?${text}`),
+          change((text) => text.slice(1))
+        )
+      })
+  })
+  for (const { name, run } of cases) it.effect(name, () => Effect.provide(run, layer))
+
+  it("any sequence of steps gives what the rules say", () => followsTheRules(layer, 50), 30_000)
 })
 
 describe("the LMDB store", () => {
@@ -113,7 +137,7 @@ describe("the LMDB store", () => {
         const filename = yield* newFile
         yield* using(filename, (store) => claim(store, "k"))
         const put = (root: ReturnType<typeof open>) => {
-          const records = root.openDB<string, string>({ name: "ferrule-records", encoding: "string" })
+          const records = recordsIn(root)
           if (records.get("k") !== text) records.putSync("k", text)
         }
         yield* inFile(filename, put)

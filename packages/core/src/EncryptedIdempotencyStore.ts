@@ -99,7 +99,8 @@ export const layerConfig = (
  * Makes the store that encrypts what another one keeps.
  *
  * What can't be decrypted makes its record `Unreadable`, with a reason that says what to do. A result counts as proof that
- * its write was done only when it decrypts, so a settled record whose result does not is no different.
+ * its write was done only when it decrypts, so a settled record whose result does not is no different. A step needs none of
+ * a record's texts, so the one who holds a record may still end it when they can't be decrypted.
  *
  * @category constructors
  * @since 0.1.0

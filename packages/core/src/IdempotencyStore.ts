@@ -112,7 +112,10 @@ export class IdempotencyStore extends Context.Service<
       readonly retention: Duration.Duration
     }) => Effect.Effect<Claim, StoreError>
 
-    /** Returns the record as it is, or nothing when there is none. Changes nothing. */
+    /**
+     * Returns the record as it is, or nothing when there is none. Changes nothing. The steps of a transaction that is still
+     * open have not been done for anybody but that transaction.
+     */
     readonly read: (key: string) => Effect.Effect<Existing | Unreadable | undefined, StoreError>
 
     /**

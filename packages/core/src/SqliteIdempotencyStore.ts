@@ -331,7 +331,7 @@ const prepareFor = (boot: string) => (db: DatabaseSync) => ({
   /** Takes key, time, ticks. */
   find: db.prepare(`
     SELECT state, owner, epoch, guards, created_at AS createdAt, result, settled_at AS settledAt,
-      state = 'claimed' AND ${isOver(boot, "?3")} AS lapsed
+      iif(${readable}, state = 'claimed' AND ${isOver(boot, "?3")}, NULL) AS lapsed
     FROM ferrule_idempotency WHERE key = ?1 AND expires_at > ?2`),
 
   /** Takes key, time, owner, guards, end of the lease, expiry, end of the lease in ticks. */
@@ -349,25 +349,26 @@ const prepareFor = (boot: string) => (db: DatabaseSync) => ({
     UPDATE ferrule_idempotency
     SET state = 'settled', result = coalesce(result, ?4), settled_at = coalesce(settled_at, ?2), lease_until = NULL,
       expires_at = iif(state = 'settled', expires_at, ?5)
-    WHERE key = ?1 AND owner = ?3 AND state IN ('claimed', 'unknown', 'settled') AND expires_at > ?2`),
+    WHERE key = ?1 AND owner = ?3 AND expires_at > ?2 AND ${readable}`),
 
   /** Takes key, time, owner. */
   release: db.prepare(`
     DELETE FROM ferrule_idempotency
-    WHERE key = ?1 AND owner = ?3 AND state = 'claimed' AND expires_at > ?2`),
+    WHERE key = ?1 AND owner = ?3 AND state = 'claimed' AND expires_at > ?2 AND ${readable}`),
 
   /** Takes key, time, owner, expiry, 1 when the lease must be over, ticks. */
   markUnknown: db.prepare(`
     UPDATE ferrule_idempotency
     SET state = 'unknown', lease_until = NULL, expires_at = ?4
-    WHERE key = ?1 AND owner = ?3 AND state = 'claimed' AND (?5 = 0 OR ${isOver(boot, "?6")}) AND expires_at > ?2`),
+    WHERE key = ?1 AND owner = ?3 AND state = 'claimed' AND (?5 = 0 OR ${isOver(boot, "?6")}) AND expires_at > ?2
+      AND ${readable}`),
 
   /** Takes key, time, previous owner, owner, end of the lease, expiry, ticks, end of the lease in ticks. */
   takeOver: db.prepare(`
     UPDATE ferrule_idempotency
     SET state = 'claimed', owner = ?4, epoch = epoch + 1, lease_until = ?5, lease_boot = '${boot}', lease_ticks = ?8,
       expires_at = max(expires_at, ?6)
-    WHERE key = ?1 AND owner = ?3 AND expires_at > ?2
+    WHERE key = ?1 AND owner = ?3 AND expires_at > ?2 AND ${readable}
       AND (state = 'unknown' OR state = 'claimed' AND ${isOver(boot, "?7")})
     RETURNING epoch`),
 
@@ -376,6 +377,13 @@ const prepareFor = (boot: string) => (db: DatabaseSync) => ({
     DELETE FROM ferrule_idempotency WHERE rowid IN (
       SELECT rowid FROM ferrule_idempotency WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)`)
 })
+
+// What nobody can read, no step changes.
+const readable = `CASE state
+      WHEN 'claimed' THEN lease_until IS NOT NULL AND result IS NULL AND settled_at IS NULL
+      WHEN 'unknown' THEN result IS NULL AND settled_at IS NULL
+      WHEN 'settled' THEN result IS NOT NULL AND settled_at IS NOT NULL
+    END`
 
 /** Whether a lease is over: by the time of day, and since the same start of the machine also by its ticks. */
 const isOver = (boot: string, ticks: string): string =>

@@ -1,25 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer } from "effect"
+import { Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
-import * as fc from "fast-check"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { IdempotencyStore } from "../src/IdempotencyStore.ts"
 import * as IdempotencyStoreContract from "../src/testing/IdempotencyStoreContract.ts"
-import { agree, commands } from "./fixtures/storeModel.ts"
-
-const layer = IdempotencyStore.layerMemory.pipe(Layer.provideMerge(TestClock.layer()))
+import { followsTheRules } from "./fixtures/storeModel.ts"
 
 describe("the memory store keeps the contract:", () => {
   for (const { name, run } of IdempotencyStoreContract.cases({ advance: TestClock.adjust })) {
     it.effect(name, () => run.pipe(Effect.provide(IdempotencyStore.layerMemory)))
   }
 
-  it("any sequence of steps gives what the rules say", () =>
-    fc.assert(
-      fc.asyncProperty(commands, (trace) => Effect.runPromise(agree(trace).pipe(Effect.provide(layer)))),
-      { numRuns: 300 }
-    ))
+  it("any sequence of steps gives what the rules say", () => followsTheRules(IdempotencyStore.layerMemory, 300), 30_000)
 })
 
 describe("the memory store", () => {

@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Clock, Duration, Effect, Layer, Logger, Option } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Logger, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
@@ -28,15 +28,41 @@ import { agree, commandsIn, realTime, testTime } from "./fixtures/storeModel.ts"
 const live = { excludeTestServices: true } as const
 
 layer(TestSchema.layer, live)("the SQL store keeps the contract:", (it) => {
-  const cases = IdempotencyStoreContract.cases({ advance: Effect.sleep, lease: "2 seconds", retention: "8 seconds" })
+  class Second extends Context.Service<Second, IdempotencyStore["Service"]>()("@ferrule/core/test/Second") {}
+  class Table extends Context.Service<Table, string>()("@ferrule/core/test/Table") {}
+
+  const damage = (key: string) =>
+    Effect.gen(function* () {
+      const [sql, table] = [yield* SqlClient.SqlClient, yield* Table]
+      const change = (by: number) =>
+        Effect.orDie(
+          Effect.asVoid(
+            sql`UPDATE ${sql(table)} SET format = format + ${by}::int WHERE key = ${PostgresRecords.encode(key)}`
+          )
+        )
+      yield* change(1)
+      return change(-1)
+    })
+  const cases = IdempotencyStoreContract.cases<Second | SqlClient.SqlClient | Table>({
+    advance: Effect.sleep,
+    lease: "2 seconds",
+    retention: "8 seconds",
+    second: Second,
+    damage
+  })
   // All of them at once, since they spend most of their time asleep.
   const outcomes = Effect.runSync(
     Effect.cached(
-      Effect.flatMap(newStore, (store) =>
-        Effect.forEach(cases, ({ run }) => Effect.exit(Effect.provideService(run, IdempotencyStore, store)), {
+      Effect.gen(function* () {
+        const table = yield* newTable
+        const services = Context.make(Table, table).pipe(
+          Context.add(IdempotencyStore, yield* open(table)),
+          Context.add(Second, yield* openWith(yield* connected({ maxConnections: 20 }), table))
+        )
+        return yield* Effect.forEach(cases, ({ run }) => Effect.exit(Effect.provide(run, services)), {
           concurrency: "unbounded"
         })
-      )
+      })
     )
   )
 
@@ -266,7 +292,7 @@ layer(TestSchema.layer, live)("the SQL store", (it) => {
     })
   )
 
-  it.effect("says that a record can't be read, what to do, and nothing of what is in it", () =>
+  it.effect("says that a record can't be read, what to do, and nothing of what is in it, and leaves it alone", () =>
     Effect.gen(function* () {
       const table = yield* newTable
       const sql = yield* SqlClient.SqlClient
@@ -278,6 +304,16 @@ layer(TestSchema.layer, live)("the SQL store", (it) => {
         yield* sql.unsafe(`UPDATE ${table} SET ${damage}`)
         const read = yield* store.read("k1")
         assert.deepStrictEqual(yield* claim(store, "k1", "b"), read)
+        const before = yield* sql`SELECT * FROM ${sql(table)}`
+        const held = { key: "k1", owner: "a" }
+        // That it was settled by its owner is plain, whatever the bytes are.
+        const isSettled = damage.startsWith("result = '")
+        assert.strictEqual(yield* store.settle({ ...held, result: "done", retention }), isSettled)
+        assert.isFalse(yield* store.release(held))
+        assert.isFalse(yield* store.markUnknown({ ...held, lapsed: false, retention }))
+        const taken = yield* store.takeOver({ key: "k1", previousOwner: "a", owner: "b", lease, retention })
+        assert.deepStrictEqual(taken, Option.none())
+        assert.deepStrictEqual(yield* sql`SELECT * FROM ${sql(table)}`, before)
         return read
       })
       const where = `the record in ${table} WHERE key = '\\x6b31'`

@@ -26,12 +26,12 @@ export const statements = ({ quoted: table }: Table) => ({
   settle: `
     UPDATE ${table} SET state = 'settled', result = coalesce(result, $3), settled_at = coalesce(settled_at, ${now}),
       lease_until = NULL, expires_at = CASE state WHEN 'settled' THEN expires_at ELSE ${now} + ${duration(4)} END
-    WHERE key = $1 AND owner = $2 AND state IN ('claimed', 'unknown', 'settled') AND expires_at > ${now}
+    WHERE key = $1 AND owner = $2 AND expires_at > ${now} AND ${readable}
     RETURNING epoch`,
 
   /** Takes key, owner. */
   release: `
-    DELETE FROM ${table} WHERE key = $1 AND owner = $2 AND state = 'claimed' AND expires_at > ${now}
+    DELETE FROM ${table} WHERE key = $1 AND owner = $2 AND state = 'claimed' AND expires_at > ${now} AND ${readable}
     RETURNING epoch`,
 
   /** Takes key, owner, retention, as the next one. */
@@ -42,7 +42,7 @@ export const statements = ({ quoted: table }: Table) => ({
   takeOver: `
     UPDATE ${table} SET state = 'claimed', owner = $3, epoch = epoch + 1, lease_until = ${now} + ${duration(4)},
       expires_at = greatest(expires_at, ${now} + greatest(${duration(4)}, ${duration(5)}))
-    WHERE key = $1 AND owner = $2 AND expires_at > ${now}
+    WHERE key = $1 AND owner = $2 AND expires_at > ${now} AND ${readable}
       AND (state = 'unknown' OR state = 'claimed' AND lease_until <= ${now})
     RETURNING epoch`,
 
@@ -87,6 +87,13 @@ const duration = (parameter: number) => `$${parameter}::float8 * interval '1 mil
 // Whole microseconds first, since a fraction of a second times a thousand may fall short of the millisecond.
 const millis = (column: string) => `floor(round(date_part('epoch', ${column}) * 1000000) / 1000)`
 
+// What nobody can read, no step changes. Whether bytes are a text is not for SQL to say.
+const readable = `format = ${format} AND isfinite(created_at) AND CASE state
+      WHEN 'claimed' THEN lease_until IS NOT NULL AND result IS NULL AND settled_at IS NULL
+      WHEN 'unknown' THEN result IS NULL AND settled_at IS NULL
+      WHEN 'settled' THEN result IS NOT NULL AND isfinite(settled_at)
+    END`
+
 const record = `
     'found' AS answer, format, state, owner, epoch, guards, state = 'claimed' AND lease_until <= ${now} AS lapsed,
     ${millis("created_at")} AS "createdAt", result, ${millis("settled_at")} AS "settledAt"`
@@ -122,7 +129,7 @@ const claim = (table: string, lock: string) => `
 
 const markUnknown = (table: string, condition: string) => `
   UPDATE ${table} SET state = 'unknown', lease_until = NULL, expires_at = ${now} + ${duration(3)}
-  WHERE key = $1 AND owner = $2 AND state = 'claimed' AND expires_at > ${now} ${condition}
+  WHERE key = $1 AND owner = $2 AND state = 'claimed' AND expires_at > ${now} AND ${readable} ${condition}
   RETURNING epoch`
 
 const encoder = new TextEncoder()

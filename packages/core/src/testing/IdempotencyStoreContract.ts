@@ -41,9 +41,9 @@ export class ContractViolation extends Schema.TaggedError<ContractViolation>("@f
  * @category models
  * @since 0.1.0
  */
-export interface Case {
+export interface Case<R = never> {
   readonly name: string
-  readonly run: Effect.Effect<void, ContractViolation | StoreError, IdempotencyStore>
+  readonly run: Effect.Effect<void, ContractViolation | StoreError, IdempotencyStore | R>
 }
 
 /**
@@ -51,14 +51,20 @@ export interface Case {
  *   time for one with a clock of its own.
  * - `lease` and `retention` are what the cases ask for, 30 seconds and 1 hour unless given. A store with a clock of its own
  *   wants short ones, the lease longer than a few steps take and the retention at least four times the lease.
+ * - `second` is another instance of the store over the same records, with a connection of its own. Each case then runs once
+ *   more, with its steps taken by the two in turn. Give it for a store whose `scope` is `"shared"`.
+ * - `damage` makes the record of a key unreadable, behind the store's back, and returns what makes it readable again. The
+ *   last case needs it.
  *
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+export interface Options<R = never> {
   readonly advance: (duration: Duration.Duration) => Effect.Effect<void>
   readonly lease?: Duration.Input
   readonly retention?: Duration.Input
+  readonly second?: Effect.Effect<IdempotencyStore["Service"], StoreError, R>
+  readonly damage?: (key: string) => Effect.Effect<Effect.Effect<void>, never, IdempotencyStore | R>
 }
 
 /**
@@ -67,15 +73,27 @@ export interface Options {
  * @category cases
  * @since 0.1.0
  */
-export const cases = (options: Options): ReadonlyArray<Case> => {
+export const cases = <R = never>(options: Options<R>): ReadonlyArray<Case<R>> => {
+  const { second } = options
+  const alone = casesOf(options, IdempotencyStore)
+  if (second === undefined) return alone
+  const both = casesOf(options, Effect.zipWith(IdempotencyStore, second, inTurn))
+  return [...alone, ...both.map(({ name, run }) => ({ name: `${name}, whichever of two instances is asked`, run }))]
+}
+
+const casesOf = <R>(
+  options: Options<R>,
+  instance: Effect.Effect<IdempotencyStore["Service"], StoreError, IdempotencyStore | R>
+): ReadonlyArray<Case<R>> => {
   const lease = Duration.fromInputUnsafe(options.lease ?? "30 seconds")
   const retention = Duration.fromInputUnsafe(options.retention ?? "1 hour")
   const halfLease = Duration.times(lease, 0.5)
   const halfRetention = Duration.times(retention, 0.5)
   const pastLease = options.advance(Duration.times(lease, 1.25))
   const pastRetention = options.advance(Duration.times(retention, 1.25))
+  const { damage } = options
 
-  const subject = Effect.map(Effect.all([IdempotencyStore, Random.nextInt, Random.nextInt]), ([store, ...random]) => {
+  const subject = Effect.map(Effect.all([instance, Random.nextInt, Random.nextInt]), ([store, ...random]) => {
     const key = `contract ${random.join(" ")}`
     const reading = Effect.flatMap(store.claim({ key, owner: "reader", guards: "reader", lease, retention }), (found) =>
       // A claim that finds a record and a read return the same.
@@ -85,14 +103,17 @@ export const cases = (options: Options): ReadonlyArray<Case> => {
       )
     )
     return {
+      key,
       claim: (owner: string, { guards = "guards", suffix = "", kept = retention } = {}) =>
         Effect.flatMap(store.claim({ key: key + suffix, owner, guards, lease, retention: kept }), granting),
+      /** Also where there is no telling whose the record is. */
+      tryClaim: (owner: string) => store.claim({ key, owner, guards: "guards", lease, retention }),
       settle: (owner: string, result = "result") => store.settle({ key, owner, result, retention }),
       release: (owner: string) => store.release({ key, owner }),
       peek: store.read(key),
       markUnknown: (owner: string, { lapsed = false } = {}) => store.markUnknown({ key, owner, lapsed, retention }),
-      takeOver: (previousOwner: string, owner: string) =>
-        store.takeOver({ key, previousOwner, owner, lease, retention: lease }),
+      takeOver: (previousOwner: string, owner: string, { kept = lease } = {}) =>
+        store.takeOver({ key, previousOwner, owner, lease, retention: kept }),
       /** The record, as one more caller finds it. */
       read: Effect.flatMap(reading, seen),
       record: Effect.flatMap(reading, (found) =>
@@ -105,8 +126,8 @@ export const cases = (options: Options): ReadonlyArray<Case> => {
     name: string,
     test: (
       steps: Effect.Success<typeof subject>
-    ) => Effect.fn.Return<void, ContractViolation | StoreError, IdempotencyStore>
-  ): Case => ({ name, run: Effect.flatMap(subject, Effect.fnUntraced(test)) })
+    ) => Effect.fn.Return<void, ContractViolation | StoreError, IdempotencyStore | R>
+  ): Case<R> => ({ name, run: Effect.flatMap(subject, Effect.fnUntraced(test)) })
 
   return [
     make("the first claim of a key is granted", function* ({ claim }) {
@@ -406,12 +427,57 @@ export const cases = (options: Options): ReadonlyArray<Case> => {
       yield* expect("the record", yield* steps.read, claimedBy("a"))
       yield* steps.markUnknown("a")
       yield* options.advance(Duration.subtract(retention, halfLease))
-      yield* steps.takeOver("a", "b")
+      yield* steps.takeOver("a", "b", { kept: Duration.times(lease, 0.25) })
       yield* options.advance(Duration.times(lease, 0.75))
       yield* expect("the record after a takeover", yield* steps.read, { ...claimedBy("b"), epoch: 2 })
       yield* expect("settling", yield* steps.settle("b"), true)
-    })
+    }),
+
+    ...(damage === undefined
+      ? []
+      : [
+          make(
+            "a record that can't be read is said to be so by a claim and a read, and changed by no step",
+            function* () {
+              for (const state of ["claimed", "unknown", "settled"]) {
+                const steps = yield* subject
+                yield* steps.claim("a")
+                if (state === "unknown") yield* steps.markUnknown("a")
+                if (state === "settled") yield* steps.settle("a", "a secret")
+                const record = yield* steps.record
+                const repair = yield* damage(steps.key)
+                yield* refusesEveryStep(steps, "a")
+                yield* pastLease
+                yield* refusesEveryStep(steps, "a")
+                yield* unreadable("a read", yield* steps.peek)
+                yield* unreadable("a claim", yield* steps.tryClaim("b"))
+                yield* repair
+                const lapsed = state === "claimed"
+                yield* expect("the record when it can be read again", yield* steps.record, { ...record, lapsed })
+              }
+            }
+          )
+        ])
   ]
+}
+
+/** Two instances as one, of which each step asks the next. */
+const inTurn = (
+  first: IdempotencyStore["Service"],
+  second: IdempotencyStore["Service"]
+): IdempotencyStore["Service"] => {
+  let turns = 0
+  const step = <A>(ask: (store: IdempotencyStore["Service"]) => Effect.Effect<A, StoreError>) =>
+    Effect.suspend(() => ask(turns++ % 2 === 0 ? first : second))
+  return {
+    scope: first.scope,
+    claim: (options) => step((store) => store.claim(options)),
+    read: (key) => step((store) => store.read(key)),
+    settle: (options) => step((store) => store.settle(options)),
+    release: (options) => step((store) => store.release(options)),
+    markUnknown: (options) => step((store) => store.markUnknown(options)),
+    takeOver: (options) => step((store) => store.takeOver(options))
+  }
 }
 
 const granted = { _tag: "Claimed" } as const
@@ -423,6 +489,13 @@ const seen = (found: Claim): Effect.Effect<Seen, ContractViolation> => {
   if (found._tag !== "Existing") return violation("a claim", "the record that exists", found)
   const { createdAt, ...record } = found
   return Number.isFinite(createdAt) ? Effect.succeed(record) : violation("when it was claimed", "a number", createdAt)
+}
+
+const unreadable = (what: string, found: Claim | undefined): Effect.Effect<void, ContractViolation> => {
+  if (found?._tag !== "Unreadable") return violation(what, "that the record is unreadable", found)
+  return found.reason.includes("a secret")
+    ? violation(what, "a reason that shows nothing of the record", found.reason)
+    : Effect.void
 }
 
 const granting = (found: Claim): Effect.Effect<Seen | typeof granted, ContractViolation> =>
