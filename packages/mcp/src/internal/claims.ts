@@ -71,18 +71,21 @@ type Read<A> = (claims: Claims) => Result.Result<A | undefined, string>
 
 const claimAt = <A, I>(path: ClaimPath, leaf: Schema.Codec<A, I>): Read<A> => {
   const names = pathOf(path)
-  const whole = names.reduceRight<Schema.Codec<unknown, unknown>>(
-    (inner, name) => Schema.Struct({ [name]: Schema.optionalKey(inner) }) as never,
-    leaf as never
-  )
-  const decode = Schema.decodeUnknownResult(whole)
-  return (claims) =>
-    Result.mapBoth(decode(claims), {
-      onSuccess: (value) =>
-        names.reduce((inner, name) => (inner as Claims | undefined)?.[name], value) as A | undefined,
-      onFailure: () => `${names.join(" > ")} has the wrong shape`
-    })
+  const decode = Schema.decodeUnknownResult(leaf)
+  const fault = `${names.join(" > ")} has the wrong shape`
+  return (claims) => {
+    let value: unknown = claims
+    for (const name of names) {
+      if (!isRecord(value)) return Result.fail(fault)
+      if (!Object.hasOwn(value, name)) return Result.succeed(undefined)
+      value = value[name]
+    }
+    return Result.mapError(decode(value), () => fault)
+  }
 }
+
+const isRecord = (value: unknown): value is Claims =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const pathOf = (path: ClaimPath): readonly [string, ...Array<string>] => (typeof path === "string" ? [path] : path)
 
@@ -97,6 +100,6 @@ const together = (reads: ReadonlyArray<Read<ReadonlyArray<string>>>, claims: Cla
  */
 const isElsewhere = (claims: Claims, name: string): boolean => {
   const names = claims["_claim_names"]
-  if (typeof names === "object" && names !== null && Object.hasOwn(names, name)) return true
+  if (isRecord(names) && Object.hasOwn(names, name)) return true
   return name === "groups" && claims["hasgroups"] !== undefined && !Object.hasOwn(claims, "groups")
 }
