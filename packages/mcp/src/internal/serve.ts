@@ -10,7 +10,9 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as References from "effect/References"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Credentials, Identity } from "../Identity.ts"
 import type { IdentityUnavailable, Unauthenticated } from "../IdentityError.ts"
@@ -35,6 +37,7 @@ export const layerHttp = <E, R>(
     Effect.gen(function* () {
       const router = yield* HttpRouter.HttpRouter
       const endpoint = yield* Endpoint.make(yield* makeHost, options)
+      const withoutRequest = outsideRequest(yield* Effect.context<never>())
       const node = NodeHttp.handler(endpoint)
       const web = WebHttp.handler(endpoint)
       const viaWeb = (request: HttpServerRequest.HttpServerRequest) =>
@@ -106,11 +109,18 @@ const stdioServer = <E, R>(makeHost: Effect.Effect<ToolHost, E, R>, options: Std
     return Stdio.serve(Session.host(host, authenticate), principal, options)
   })
 
-// The request holds the caller's token in its headers, and a handler may look at all that is in its context.
-const withoutRequest = <A>(answer: Effect.Effect<A>): Effect.Effect<A> =>
-  Effect.updateContext(answer, (context: Context.Context<never>) => omitRequest(context))
+// The context of a request holds the request, and so the caller's token, and a handler may look at all that is in its own.
+const outsideRequest = (context: Context.Context<never>) => {
+  const keeping = (request: Context.Context<never>) =>
+    kept.reduce(
+      (whole, { key }) =>
+        request.mapUnsafe.has(key) ? Context.addUnsafe(whole, key, request.mapUnsafe.get(key)) : whole,
+      context
+    )
+  return <A>(answer: Effect.Effect<A>): Effect.Effect<A> => Effect.updateContext(answer, keeping)
+}
 
-const omitRequest = Context.omit(HttpServerRequest.HttpServerRequest)
+const kept = [Scope.Scope, Tracer.ParentSpan, References.CurrentLogAnnotations, References.CurrentLogSpans]
 
 // The server's own trace records the URL once the answer has left.
 const hidingToken = <A, E, R>(
