@@ -5,6 +5,7 @@
  * work, and what a process that dies in the middle may have done is on record. A probe of the sink's health would promise
  * neither. While the sink is down a declared policy holds. No record is lost in silence.
  */
+import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -25,7 +26,7 @@ import { lostRecords } from "./internal/metrics.ts"
  * @since 0.1.0
  */
 export interface AuditSink {
-  readonly append: (records: ReadonlyArray<AuditRecord>) => Effect.Effect<void, AuditTrailError>
+  readonly append: (records: Arr.NonEmptyReadonlyArray<AuditRecord>) => Effect.Effect<void, AuditTrailError>
 }
 
 /**
@@ -120,7 +121,8 @@ export const make = Effect.fnUntraced(function* (
 
   const attempt = Effect.suspend(() => {
     const batch = line.slice(0, batchSize)
-    return Effect.matchCauseEffect(inTime(sink.append(batch.map(({ record }) => record)), patience), {
+    if (!Arr.isReadonlyArrayNonEmpty(batch)) return Effect.void
+    return Effect.matchCauseEffect(inTime(sink.append(Arr.map(batch, ({ record }) => record)), patience), {
       onSuccess: () => succeeded(batch),
       onFailure: (cause) => failed(errorOf(cause))
     })

@@ -3,6 +3,7 @@ import * as CircuitBreaker from "@ferrule/core/CircuitBreaker"
 import * as EncryptedIdempotencyStore from "@ferrule/core/EncryptedIdempotencyStore"
 import * as JsonLinesAuditTrail from "@ferrule/core/JsonLinesAuditTrail"
 import * as RedisIdempotencyStore from "@ferrule/core/RedisIdempotencyStore"
+import * as SqlAuditTrail from "@ferrule/core/SqlAuditTrail"
 import * as SqlIdempotencyStore from "@ferrule/core/SqlIdempotencyStore"
 import * as SqliteIdempotencyStore from "@ferrule/core/SqliteIdempotencyStore"
 import * as Testing from "@ferrule/core/testing"
@@ -47,6 +48,7 @@ describe("@ferrule/core", () => {
     assert.deepStrictEqual(Object.keys(EncryptedIdempotencyStore).sort(), ["layer", "layerConfig", "make"])
     assert.deepStrictEqual(Object.keys(CircuitBreaker).sort(), ["make"])
     assert.deepStrictEqual(Object.keys(JsonLinesAuditTrail).sort(), ["layer", "make"])
+    assert.deepStrictEqual(Object.keys(SqlAuditTrail).sort(), ["layer", "layerMigrations", "make"])
     assert.deepStrictEqual(Object.keys(Testing).sort(), ["IdempotencyStoreContract", "TestClient"])
   })
 
