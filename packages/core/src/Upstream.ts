@@ -65,7 +65,8 @@ export type Failure = HttpClientError | HttpBodyError | TimeoutError | SqlError 
 
 /**
  * What an upstream did, or was asked to do, that neither another argument nor another attempt can mend. It is a defect:
- * the operators read it and the model does not.
+ * the operators read it and the model does not. With `applied: "no"` it says that a write has not happened, since its
+ * request was never sent; its key is then free for another attempt once the fault is mended.
  *
  * @category errors
  * @since 0.1.0
@@ -73,6 +74,7 @@ export type Failure = HttpClientError | HttpBodyError | TimeoutError | SqlError 
 export class Fault extends Schema.TaggedError<Fault>("@ferrule/core/Upstream/Fault")("UpstreamFault", {
   upstream: Schema.String,
   reason: Schema.String,
+  applied: Schema.optionalKey(Schema.Literal("no")),
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message(): string {

@@ -2,7 +2,7 @@
  * The token that proved the caller of the current call, for what exchanges it for one that an upstream takes (RFC 8693).
  *
  * The pipeline provides it for the length of a call and takes it away before a handler runs, so that nothing an author
- * writes can find it, log it or send it on. What a handler may use has to be made of it before that, as a closure.
+ * writes can find it, log it or send it on. A handler gets the right to act for the caller instead: see `onBehalf`.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -21,9 +21,3 @@ export const provide = <A, E, R>(
   token: Redacted.Redacted<string> | undefined
 ): Effect.Effect<A, E, R> =>
   token === undefined ? effect : Effect.provideService(effect, CallerToken, Option.some(token))
-
-/** Gives the context in which a handler may run. */
-export const takenFrom = (context: Context.Context<never>): Context.Context<never> =>
-  context.mapUnsafe.has(CallerToken.key) ? omit(context) : context
-
-const omit = Context.omit(CallerToken)

@@ -12,12 +12,13 @@ import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Program } from "../Connector.ts"
 import { ConnectorError, TransientError } from "../ConnectorError.ts"
-import * as CallerToken from "../internal/callerToken.ts"
+import * as OnBehalf from "../internal/onBehalf.ts"
 import { sha256 } from "../internal/sha256.ts"
 import { Operation } from "../Operation.ts"
 import { Principal, type PrincipalData } from "../Principal.ts"
 import * as Retry from "../Retry.ts"
 import type * as Tool from "../Tool.ts"
+import { Fault } from "../Upstream.ts"
 
 /**
  * What is known of the handler's runs: how many began, how many of its steps began and did not say that they have written
@@ -109,8 +110,10 @@ export const find = (
 }
 
 /** Whether the write may have happened, as far as this reason tells. */
-export const isUncertain = (reason: Cause.Reason<unknown>): boolean =>
-  reason._tag !== "Fail" || (reason.error instanceof TransientError && reason.error.applied === "unknown")
+export const isUncertain = (reason: Cause.Reason<unknown>): boolean => {
+  if (reason._tag === "Die") return !(reason.defect instanceof Fault && reason.defect.applied === "no")
+  return reason._tag !== "Fail" || (reason.error instanceof TransientError && reason.error.applied === "unknown")
+}
 
 /** What a cast has let through is no answer to the model, and says nothing of the write: it is a defect. */
 const ofKnownClasses = (cause: Cause.Cause<ConnectorError>): Cause.Cause<ConnectorError> =>
@@ -163,16 +166,15 @@ const provided = <A>(
   epoch: number,
   effect: Effect.Effect<A, ConnectorError>
 ): Effect.Effect<A, ConnectorError> =>
-  Effect.updateContext(effect, (context: Context.Context<never>) =>
-    Context.add(
+  OnBehalf.instead(
+    Effect.updateContext(effect, (context: Context.Context<never>) =>
       Context.add(
-        withMissing(CallerToken.takenFrom(context), execution.program.services),
-        Principal,
-        execution.principal
-      ),
-      Operation,
-      operationOf(execution, epoch)
-    )
+        Context.add(withMissing(context, execution.program.services), Principal, execution.principal),
+        Operation,
+        operationOf(execution, epoch)
+      )
+    ),
+    execution.principal
   )
 
 /** As `Context.merge(services, context)` does, which would copy both; the caller lacks next to nothing. */
