@@ -53,9 +53,10 @@ export class Credential extends Context.Service<
      */
     readonly refused: (token: Token) => Effect.Effect<void>
     /**
-     * Ends the use of what this credential holds, or is about to get from a request that has been sent: once `within` (at
-     * once, unless given) is over, `token` never gives it again, even if its source still does. Others are obtained ahead
-     * of that. Where there is none, such as for a static token, the credential is closed from then on.
+     * Ends the use of what this credential holds, or is about to get from a request that has been sent, so that none of it
+     * reaches the upstream once `within` is over (at once, unless given): `token` stops giving it a tenth of that time
+     * earlier, ten seconds at most, and never gives it again, even if its source still does. Another one is obtained right
+     * away. Where there is none, such as for a static token, the credential is closed from then on.
      */
     readonly revoke: (within?: Duration.Input) => Effect.Effect<void>
   }

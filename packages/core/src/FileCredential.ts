@@ -6,7 +6,7 @@
  * the token does not count.
  *
  * A connector does not start without a token. When the file is missing, empty or unreadable later on, the last token stays
- * in use for `keepFor`, with a warning at each look; after that the credential is closed until the file is back.
+ * in use for `keepFor`, and the log says so; after that the credential is closed until the file is back.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

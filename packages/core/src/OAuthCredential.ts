@@ -113,7 +113,9 @@ const makeExchange = Effect.fnUntraced(function* (
       ),
       // A server that hands the subject token back would have it passed on to the upstream.
       Effect.tap(({ token: { value } }) =>
-        Redacted.value(value) === Redacted.value(subject) ? blame(name, "gave the caller's own token back") : Effect.void
+        Redacted.value(value) === Redacted.value(subject)
+          ? blame(name, "gave the caller's own token back")
+          : Effect.void
       ),
       Effect.scoped
     )
@@ -148,7 +150,10 @@ const makeExchange = Effect.fnUntraced(function* (
   return {
     token: Effect.flatMap(subjectOf, (subject) =>
       subject === undefined
-        ? blame(name, "was to be asked on behalf of a caller, and there is no caller's token: not outside of a call, nor over stdio")
+        ? blame(
+            name,
+            "was to be asked on behalf of a caller, and there is no caller's token: not outside of a call, nor over stdio"
+          )
         : Effect.flatMap(Effect.flatMap(callerOf(subject), renewalOf), (renewal) => renewal.token(exchange(subject)))
     ),
     refused: (token) => each((renewal) => renewal.refused(token)),
@@ -160,5 +165,4 @@ const makeExchange = Effect.fnUntraced(function* (
 const callerOf = ({ principal: { id, tenant = "" }, token }: Subject): Effect.Effect<string> =>
   sha256(`${tenant.length}:${tenant}${id.length}:${id}${Redacted.value(token)}`)
 
-const blame = (name: string, reason: string) =>
-  Effect.die(new Fault({ upstream: name, reason, applied: "no" }))
+const blame = (name: string, reason: string) => Effect.die(new Fault({ upstream: name, reason, applied: "no" }))

@@ -86,7 +86,8 @@ export const make = Effect.fnUntraced(function* (
       // What an upstream links to, such as the next page, has its whole address.
       const request = URL.canParse(given.url) ? given : HttpClientRequest.prependUrl(given, base)
       const target = Option.getOrUndefined(HttpClientRequest.toUrl(request))
-      if (target?.href.startsWith(base) !== true) return blame(name, `was to be sent a request for what is not below ${base}`)
+      if (target?.href.startsWith(base) !== true)
+        return blame(name, `was to be sent a request for what is not below ${base}`)
       return Effect.flatMap(classify(attempt(request)), ([response]) => {
         const { status } = response
         if ((status >= 200 && status < 300) || pass.includes(status)) return Effect.succeed(response)

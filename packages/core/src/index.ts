@@ -15,6 +15,7 @@ export {
   TransientError,
   ValidationError
 } from "./ConnectorError.ts"
+export * as Credential from "./Credential.ts"
 export * as IdempotencyKey from "./IdempotencyKey.ts"
 export { IdempotencyStore, StoreError } from "./IdempotencyStore.ts"
 export { Operation } from "./Operation.ts"

@@ -1,12 +1,15 @@
 import * as Core from "@ferrule/core"
 import * as CircuitBreaker from "@ferrule/core/CircuitBreaker"
 import * as EncryptedIdempotencyStore from "@ferrule/core/EncryptedIdempotencyStore"
+import * as FileCredential from "@ferrule/core/FileCredential"
 import * as JsonLinesAuditTrail from "@ferrule/core/JsonLinesAuditTrail"
+import * as OAuthCredential from "@ferrule/core/OAuthCredential"
 import * as RedisIdempotencyStore from "@ferrule/core/RedisIdempotencyStore"
 import * as SqlAuditTrail from "@ferrule/core/SqlAuditTrail"
 import * as SqlIdempotencyStore from "@ferrule/core/SqlIdempotencyStore"
 import * as SqliteIdempotencyStore from "@ferrule/core/SqliteIdempotencyStore"
 import * as Testing from "@ferrule/core/testing"
+import * as UpstreamClient from "@ferrule/core/UpstreamClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 
@@ -20,6 +23,7 @@ describe("@ferrule/core", () => {
       "CanonicalJson",
       "Connector",
       "ConnectorError",
+      "Credential",
       "DefinitionError",
       "IdempotencyKey",
       "IdempotencyStore",
@@ -49,6 +53,12 @@ describe("@ferrule/core", () => {
     assert.deepStrictEqual(Object.keys(CircuitBreaker).sort(), ["make"])
     assert.deepStrictEqual(Object.keys(JsonLinesAuditTrail).sort(), ["layer", "make"])
     assert.deepStrictEqual(Object.keys(SqlAuditTrail).sort(), ["layer", "layerMigrations", "make"])
+    const credential = ["Credential", "layer", "layerConfig", "layerStatic", "make"]
+    assert.deepStrictEqual(Object.keys(Core.Credential).sort(), credential)
+    assert.deepStrictEqual(Object.keys(FileCredential).sort(), ["layer", "make"])
+    const oauth = ["layerClientCredentials", "layerTokenExchange"]
+    assert.deepStrictEqual(Object.keys(OAuthCredential).sort(), oauth)
+    assert.deepStrictEqual(Object.keys(UpstreamClient).sort(), ["make", "withIdempotencyKey"])
     assert.deepStrictEqual(Object.keys(Testing).sort(), ["IdempotencyStoreContract", "TestClient"])
   })
 

@@ -21,3 +21,9 @@ export const provide = <A, E, R>(
   token: Redacted.Redacted<string> | undefined
 ): Effect.Effect<A, E, R> =>
   token === undefined ? effect : Effect.provideService(effect, CallerToken, Option.some(token))
+
+/** Gives the context in which an author's code may run. */
+export const takenFrom = (context: Context.Context<never>): Context.Context<never> =>
+  context.mapUnsafe.has(CallerToken.key) ? omit(context) : context
+
+const omit = Context.omit(CallerToken)

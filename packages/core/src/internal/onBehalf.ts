@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type { PrincipalData } from "../Principal.ts"
-import { CallerToken } from "./callerToken.ts"
+import { CallerToken, takenFrom } from "./callerToken.ts"
 
 export interface Subject {
   readonly principal: PrincipalData
@@ -45,14 +45,10 @@ export const instead = <A, E, R>(effect: Effect.Effect<A, E, R>, principal: Prin
     if (token === undefined) return effect
     const right = new Right({ principal, token })
     return Effect.ensuring(
-      Effect.updateContext(effect, (context: Context.Context<R>) =>
-        Context.add(withoutToken(context), OnBehalf, right)
-      ),
+      Effect.updateContext(effect, (context: Context.Context<R>) => Context.add(takenFrom(context), OnBehalf, right)),
       Effect.sync(() => end(right))
     )
   })
-
-const withoutToken = Context.omit(CallerToken)
 
 /** Whom the running handler may act for. */
 export const subjectOf: Effect.Effect<Subject | undefined> = Effect.withFiber((fiber) => {

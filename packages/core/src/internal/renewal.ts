@@ -63,10 +63,12 @@ export const untilExpiry = (token: Token, obtainedAt: number): Effect.Effect<Obt
   return Effect.map(Random.nextBetween(0.7, 0.9), (share) => ({
     token,
     renewAt: obtainedAt + life * share,
-    // A request takes its time to arrive.
-    until: end - Math.min(life * 0.1, 10_000)
+    until: end - travel(life)
   }))
 }
+
+/** A request takes its time to arrive: how long before its end a token is no longer sent. */
+const travel = (life: number): number => Math.min(life * 0.1, 10_000)
 
 /** The successor of a refused token that is refused this early, in milliseconds, is not what the upstream minds. */
 const settling = 30_000
@@ -114,8 +116,9 @@ export const single = (options: Options, obtain: Obtain): Effect.Effect<Single, 
     return { token: token(obtain), refused, revoke: (within) => Effect.flatMap(deadlineAfter(within), revoke) }
   })
 
+/** Up to when a token is sent that must not arrive once `within` is over. */
 export const deadlineAfter = (within: Duration.Input = 0): Effect.Effect<number> =>
-  Effect.map(Clock.currentTimeMillis, (now) => now + Duration.toMillis(within))
+  Effect.map(Clock.currentTimeMillis, (now) => now + Duration.toMillis(within) - travel(Duration.toMillis(within)))
 
 /** What is known of a revoked token: from when on it must not be used, and when that can be forgotten. */
 interface Revoked {
@@ -139,19 +142,24 @@ const makeUnsafe = (
     Clock.clockWith((clock) => {
       const now = clock.currentTimeMillisUnsafe()
       if (held !== undefined && now < held.renewAt) return held.ready
-      const usable = held !== undefined && now < held.until ? held.ready : undefined
       if (flight === undefined && failure !== undefined && now < failure.pausedUntil) {
-        return usable ?? Effect.failCause(paused(failure, now))
+        return atHand(clock) ?? Effect.failCause(paused(failure, now))
       }
-      const renewed = Effect.flatMap(renew(obtain), ({ done }) =>
-        usable === undefined || waits
-          ? Effect.flatMap(Deferred.await(done), (token) => (token === undefined ? again(obtain) : Effect.succeed(token)))
-          : usable
+      return Effect.flatMap(
+        renew(obtain),
+        ({ done }) => (waits ? undefined : atHand(clock)) ?? arrival(done, obtain, clock)
       )
-      return usable === undefined ? renewed : Effect.catchCause(renewed, () => usable)
     })
 
-  const again = (obtain: Obtain) => Effect.suspend(() => token(obtain))
+  /** What may be used right now: since it was looked at last, the token may have been revoked. */
+  const atHand = (clock: Clock.Clock) =>
+    held !== undefined && clock.currentTimeMillisUnsafe() < held.until ? held.ready : undefined
+
+  const arrival = (done: Flight["done"], obtain: Obtain, clock: Clock.Clock) =>
+    Effect.matchCauseEffect(Deferred.await(done), {
+      onSuccess: (arrived) => (arrived === undefined ? token(obtain) : Effect.succeed(arrived)),
+      onFailure: (cause) => atHand(clock) ?? Effect.failCause(cause)
+    })
 
   /** Starts a renewal, or joins the one that runs. Between the look and the start nobody else gets a turn. */
   const renew = (obtain: Obtain): Effect.Effect<Flight> =>
@@ -160,15 +168,16 @@ const makeUnsafe = (
         if (flight !== undefined) return Effect.succeed(flight)
         const own: Flight = { done: Deferred.makeUnsafe(), until: Infinity }
         flight = own
-        const run = Effect.onExit(
-          Effect.matchCauseEffect(obtain, {
-            onSuccess: (obtained) => keep(own, obtained),
-            onFailure: (cause) => fail(own, cause)
-          }),
-          (exit) => Effect.sync(() => land(own, Exit.isFailure(exit) ? Effect.failCause(exit.cause) : Effect.undefined))
-        )
-        const alone = Effect.updateContext(run, (_: Context.Context<never>) => services)
-        return Effect.as(Effect.forkIn(alone, scope, { startImmediately: true }), own)
+        const run = Effect.matchCauseEffect(obtain, {
+          onSuccess: (obtained) => keep(own, obtained),
+          onFailure: (cause) => fail(own, cause)
+        })
+        const alone: Effect.Effect<void> = Effect.updateContext(run, () => services)
+        return Effect.map(Effect.forkIn(alone, scope, { startImmediately: true }), (fiber) => {
+          // Where the layer has ended, it is interrupted before it has begun.
+          fiber.addObserver((exit) => land(own, Exit.isFailure(exit) ? Effect.failCause(exit.cause) : Effect.undefined))
+          return own
+        })
       })
     )
 
@@ -178,6 +187,7 @@ const makeUnsafe = (
   }
 
   const keep = Effect.fnUntraced(function* (own: Flight, { token, renewAt, until }: Obtained) {
+    // Known before anybody can send it, let alone get it back in an answer.
     const known = yield* Scope.fork(scope)
     yield* Scope.provide(Scrubber.watch(token.value), known)
     const now = yield* Clock.currentTimeMillis
@@ -186,14 +196,11 @@ const makeUnsafe = (
       yield* Scope.close(known, Exit.void)
       return yield* fail(own, Cause.die(unusable(name)))
     }
-    yield* drop
-    failure = undefined
     if (isClosed || own.until <= now) {
       yield* Scope.close(known, Exit.void)
       return land(own, isClosed ? Effect.succeed(token) : Effect.undefined)
     }
-    const succeedsRefused = wasRefused
-    wasRefused = false
+    const previous = held
     const bound = Math.min(end, own.until)
     held = {
       token,
@@ -201,19 +208,23 @@ const makeUnsafe = (
       until: bound,
       ready: Effect.succeed(token),
       obtainedAt: now,
-      succeedsRefused,
+      succeedsRefused: wasRefused,
       known
     }
+    failure = undefined
+    wasRefused = false
     land(own, held.ready)
+    if (previous !== undefined) yield* Scope.close(previous.known, Exit.void)
   })
 
   const fail = Effect.fnUntraced(function* (own: Flight, cause: Cause.Cause<ConnectorError>) {
     if (Cause.hasInterruptsOnly(cause)) return land(own, Effect.failCause(cause))
     const now = yield* Clock.currentTimeMillis
     const count = (failure?.count ?? 0) + 1
-    const backoff = Math.min(1000 * 2 ** (count - 1), 30_000) * (yield* Random.nextBetween(0.8, 1.2))
+    // What is waited for costs its source next to nothing.
+    const backoff = Math.min(1000 * 2 ** (count - 1), waits ? 1000 : 30_000) * (yield* Random.nextBetween(0.8, 1.2))
     failure = { cause, count, pausedUntil: now + Math.max(backoff, retryAfterOf(cause)) }
-    yield* report(name, cause)
+    if (Number.isInteger(Math.log2(count))) yield* report(name, cause, count)
     land(own, Effect.failCause(paused(failure, now)))
   })
 
@@ -290,12 +301,16 @@ const unusable = (name: string) =>
   })
 
 /** What a defect of the author's own says is for the log of the calls that meet it, which is scrubbed. */
-const report = (credential: string, cause: Cause.Cause<ConnectorError>) => {
+const report = (credential: string, cause: Cause.Cause<ConnectorError>, failures: number) => {
   const failed = Cause.squash(cause)
   const isKnown = failed instanceof Upstream.Fault || !Cause.hasDies(cause)
   const log = Cause.hasDies(cause) ? Effect.logError : Effect.logWarning
   return log("A credential could not be renewed").pipe(
-    Effect.annotateLogs({ credential, reason: isKnown && failed instanceof Error ? failed.message : "a defect" }),
+    Effect.annotateLogs({
+      credential,
+      failures,
+      reason: isKnown && failed instanceof Error ? failed.message : "a defect"
+    }),
     // On stdio, stdout carries the protocol.
     Effect.provideService(Logger.LogToStderr, true)
   )

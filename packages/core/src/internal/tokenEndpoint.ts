@@ -66,7 +66,9 @@ export const make = Effect.fnUntraced(function* (
   yield* Scrubber.watch(secret)
   const send = yield* Transport.make
   const isBasic = options.authentication !== "client_secret_post"
-  const basic = Redacted.make(`Basic ${Base64.encode(`${formEncoded(clientId)}:${formEncoded(Redacted.value(secret))}`)}`)
+  const basic = Redacted.make(
+    `Basic ${Base64.encode(`${formEncoded(clientId)}:${formEncoded(Redacted.value(secret))}`)}`
+  )
 
   const ask = ({ parameters, secrets }: Grant) => {
     const form = {
