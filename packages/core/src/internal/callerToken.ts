@@ -23,7 +23,7 @@ export const provide = <A, E, R>(
   token === undefined ? effect : Effect.provideService(effect, CallerToken, Option.some(token))
 
 /** Gives the context in which an author's code may run. */
-export const takenFrom = (context: Context.Context<never>): Context.Context<never> =>
+export const takenFrom = <R>(context: Context.Context<R>): Context.Context<R> =>
   context.mapUnsafe.has(CallerToken.key) ? omit(context) : context
 
 const omit = Context.omit(CallerToken)
