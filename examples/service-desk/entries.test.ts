@@ -1,12 +1,13 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as FlakyUpstream from "./FlakyUpstream.ts"
+import * as Collector from "./testCollector.ts"
 import { login } from "./testDesk.ts"
 
 const messengerToken = "messenger-token-of-the-tests"
@@ -190,5 +191,76 @@ describe("over stdio", () => {
         assert.strictEqual(stdout, "")
       }),
     20_000
+  )
+})
+
+describe("what a collector gets", () => {
+  it.live(
+    "is which tools were called and how that ended, without arguments, names and tokens",
+    () =>
+      Effect.gen(function* () {
+        const collector = yield* Collector.start
+        const url = yield* serveHttp({
+          ...(yield* environment),
+          ...tokens,
+          OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+          OTEL_METRICS_EXPORTER: "otlp",
+          OTEL_TRACES_EXPORTER: "otlp",
+          OTEL_METRIC_EXPORT_INTERVAL: "100",
+          OTEL_BSP_SCHEDULE_DELAY: "100"
+        })
+        const ana = yield* connectHttp(url, tokens.DESK_AGENT_TOKEN, modern)
+        const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        const call = (name: string, args: Record<string, unknown>) =>
+          Effect.promise(() => ana.callTool({ name, arguments: args, _meta: { traceparent } }))
+        yield* call("create_ticket", login)
+        yield* call("create_ticket", login)
+        yield* call("create_ticket", { ...login, queue: "canary-queue" })
+        yield* call("list_pages", { ticketId: "T-1001" })
+        const operations = () => collector.metrics().filter(([name]) => name === "mcp.server.operation.duration")
+        const total = () => operations().reduce((sum, [, , , count]) => sum + count, 0)
+        const calls = () => collector.spans().filter(({ name }) => name.startsWith("tools/call"))
+        yield* Effect.repeat(
+          Effect.sync(() => total() === 4 && calls().length === 4),
+          {
+            until: (done) => done,
+            schedule: Schedule.spaced("20 millis")
+          }
+        )
+
+        const common = {
+          unit: "s",
+          "mcp.method.name": "tools/call",
+          "gen_ai.operation.name": "execute_tool",
+          "gen_ai.tool.name": "create_ticket"
+        }
+        assert.deepStrictEqual(operations(), [
+          ["mcp.server.operation.duration", "s", common, 2],
+          ["mcp.server.operation.duration", "s", { ...common, "error.type": "ValidationError" }, 1],
+          ["mcp.server.operation.duration", "s", { ...common, "gen_ai.tool.name": "list_pages" }, 1]
+        ])
+        const others = collector.metrics().map(([name, , attributes, count]) => [name, attributes, count])
+        assert.deepInclude(others, ["ferrule.tool.replays", { "gen_ai.tool.name": "create_ticket" }, 1])
+        assert.deepInclude(others, ["ferrule.upstream.duration", { unit: "s", "ferrule.upstream": "The messenger" }, 1])
+        assert.containsSubset(collector.service(), { "service.name": "service-desk", "service.version": "1.0.0" })
+
+        assert.deepStrictEqual(
+          calls().map(({ name }) => name),
+          ["tools/call create_ticket", "tools/call create_ticket", "tools/call create_ticket", "tools/call list_pages"]
+        )
+        assert.isTrue(calls().every(({ traceId }) => traceId === "4bf92f3577b34da6a3ce929d0e0e4736"))
+        const sent = collector.bodies.join("\n")
+        for (const secret of [
+          ...Object.values(tokens),
+          messengerToken,
+          login.body,
+          login.requester,
+          "canary-queue",
+          "T-1001"
+        ]) {
+          assert.notInclude(sent, secret)
+        }
+      }),
+    30_000
   )
 })

@@ -4,10 +4,11 @@
  */
 import { runMain } from "@effect/platform-node/NodeRuntime"
 import { Config, Console, Effect, Logger } from "effect"
+import { Telemetry } from "./telemetry.ts"
 
 export const run = <E extends { readonly message: string }>(server: Effect.Effect<unknown, E>): void =>
   server.pipe(
-    Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatJson)])),
+    Effect.provide([Logger.layer([Logger.withConsoleError(Logger.formatJson)]), Telemetry]),
     Effect.tapError((error) => Console.error(`The service desk can't start. ${sentenceOf(error)}`)),
     runMain({ disableErrorReporting: true })
   )
