@@ -22,6 +22,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Aes256Gcm from "./internal/aes256Gcm.ts"
 import { type Claim, IdempotencyStore, StoreError, type Unreadable } from "./IdempotencyStore.ts"
+import * as Scrubber from "./Scrubber.ts"
 
 /**
  * A key of 32 random bytes, and the id that is stored with what it encrypts: 1 to 32 of `A-Z a-z 0-9 _ . -`.
@@ -68,7 +69,8 @@ export interface TextOptions extends Omit<Options, "keys"> {
  * ```
  *
  * Fails when there is no key, a key is not 32 bytes long, two have one id or two ids have one key, an id has other
- * characters than it may, or `current` names none of them. The error counts the keys; it shows no part of them.
+ * characters than it may, or `current` names none of them. The error counts the keys; it shows no part of them. The scrubber
+ * knows them as long as the layer is there.
  *
  * @category layers
  * @since 0.1.0
@@ -76,7 +78,10 @@ export interface TextOptions extends Omit<Options, "keys"> {
 export const layer = (options: Options): Layer.Layer<IdempotencyStore, StoreError, IdempotencyStore> =>
   Layer.effect(
     IdempotencyStore,
-    Effect.flatMap(IdempotencyStore, (store) => make(store, options))
+    Effect.andThen(
+      Effect.forEach(options.keys, ({ key }) => Scrubber.watch(key), { discard: true }),
+      Effect.flatMap(IdempotencyStore, (store) => make(store, options))
+    )
   )
 
 /**

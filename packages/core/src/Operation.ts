@@ -38,7 +38,8 @@ export class Operation extends Context.Service<
      * Does a part of a write once, with a result of its own that is kept: when the write is executed again after a crash or
      * a failure, a step that was done returns it instead of running. Give each step of a write a name of its own. A step
      * that was cut off goes by the tool's recovery, and where that is `"reconcile"` it stays unknown. It costs a claim and a
-     * settle; a write with more than a few steps is better off in a workflow.
+     * settle; a write with more than a few steps is better off in a workflow. A secret in its result becomes `<redacted>`, also
+     * for the handler: it is no way to get a token.
      *
      * Within a step, `Operation` has an `idempotencyKey` of the step's own. A step must not be part of a transaction that
      * can still be undone, since it is kept from its end on.

@@ -27,10 +27,12 @@ import {
   type Findings,
   refusalOf,
   type Replay,
-  replayOf
+  replayOf,
+  report
 } from "./pipeline/5_respond.ts"
 import * as Policy from "./Policy.ts"
 import type { PrincipalData } from "./Principal.ts"
+import * as Scrubber from "./Scrubber.ts"
 import type * as Tool from "./Tool.ts"
 
 /**
@@ -110,7 +112,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
     const status = operationStatus && store && OperationStatus.program(store)
 
     const steps = Effect.fnUntraced(function* (call: Call, tool: Tool.Any, findings: Findings) {
-      const { principal, progress } = call
+      const { principal } = call
       const { correlationId, attempts } = findings
       const program = tool === operationStatus ? status : programs.get(tool.name)
       if (program === undefined) return yield* Effect.die(new Error(`${tool.name} has no handler`))
@@ -120,7 +122,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
       yield* authorize(tool, principal, input, services, findings)
       findings.decision = "allowed"
 
-      const common = { tool, program, principal, input, correlationId, attempts, progress }
+      const common = { tool, program, principal, input, correlationId, attempts, progress: report(call.progress) }
       if (tool.kind === "read") {
         const execution = execute({ ...common, key: correlationId, step: Step.inline }, unlimited)
         return yield* answerRead(tool, yield* admit(tool, principal, findings, execution))
@@ -167,7 +169,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
           })
         })
       )
-    return { call }
+    return { call: (given) => Scrubber.guarded(call(given)) }
   })
 }
 

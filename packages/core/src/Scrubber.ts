@@ -8,12 +8,18 @@
  * nothing is searched.
  */
 import * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import * as ScrubbedTelemetry from "./internal/scrubbedTelemetry.ts"
+import { scrubbed } from "./internal/scrubbedValue.ts"
+import * as ScrubbedStream from "./internal/scrubbedStream.ts"
 import * as SecretFinder from "./internal/secretFinder.ts"
 import { formsOf, type SecretForm } from "./internal/secretForms.ts"
 
@@ -26,7 +32,21 @@ import { formsOf, type SecretForm } from "./internal/secretForms.ts"
  */
 export const grace: Duration.Duration = Duration.minutes(1)
 
-interface Registry {
+/**
+ * A text that is scrubbed chunk by chunk: `push` gives back what may leave, and `flush` what is still held back at the end.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type { ScrubbedStream } from "./internal/scrubbedStream.ts"
+
+/**
+ * What knows the secrets, and takes them out of what it is given.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Registry {
   /**
    * Knows the secret from now until the scope closes, and for the `grace` after that. White space around it does not count.
    * One with fewer than 8 characters would blank out ordinary words, so it is not watched, and a warning says so.
@@ -34,6 +54,15 @@ interface Registry {
   readonly watch: (secret: Redacted.Redacted<string | Uint8Array>) => Effect.Effect<void, never, Scope.Scope>
   /** Replaces each secret in a text. One without any comes back as it is. */
   readonly scrub: (text: string) => string
+  /**
+   * Replaces each secret in the texts of a value. Arrays, plain objects, maps, sets, errors and causes keep their shape; any
+   * other object that holds a secret becomes `<redacted>`. A value without any comes back as it is.
+   */
+  readonly scrubValue: <A>(value: A) => A
+  /** Begins a text that comes in chunks, in which a secret may be split anywhere. Complete lines leave at once. */
+  readonly stream: () => ScrubbedStream.ScrubbedStream
+  /** Gives a context whose loggers, tracer and `Console` scrub what they are given. */
+  readonly guard: <R>(context: Context.Context<R>) => Context.Context<R>
 }
 
 /**
@@ -51,7 +80,14 @@ export const make = (): Registry => {
     while (leaving[0] !== undefined && leaving[0].until <= now) finder.remove(leaving.shift()!.forms)
   }
 
+  const scrub = (text: string) => finder.replace(text, marker)
+  const scrubValue = <A>(value: A): A => (finder.isEmpty() ? value : scrubbed(value, scrub, marker))
+
   return {
+    scrub,
+    scrubValue,
+    stream: () => ScrubbedStream.make(finder, scrub),
+    guard: ScrubbedTelemetry.make(scrubValue),
     watch: (secret) => {
       const value = Redacted.value(secret)
       const forms = formsOf(typeof value === "string" ? value.trim() : value)
@@ -70,8 +106,7 @@ export const make = (): Registry => {
         })
       )
       return Effect.acquireRelease(learn, () => leave)
-    },
-    scrub: (text) => finder.replace(text, marker)
+    }
   }
 }
 
@@ -115,3 +150,29 @@ export const watch = (
  */
 export const scrub = (text: string): Effect.Effect<string> =>
   Effect.withFiber((fiber) => Effect.succeed(fiber.getRef(Scrubber).scrub(text)))
+
+/**
+ * Runs an effect so that its logs and spans hold no secret: whatever the loggers and the tracer are, they are given scrubbed
+ * texts. The pipeline does this to each call.
+ *
+ * @category scrubbing
+ * @since 0.1.0
+ */
+export const guarded = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.updateContext(effect, guardedContext)
+
+/**
+ * Does what `guarded` does for the layers that it is provided to. It guards the loggers and the tracer of the layers that it
+ * is built on itself: `Layer.provide(app, Scrubber.layerGuarded.pipe(Layer.provideMerge(loggers)))`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerGuarded: Layer.Layer<never> = Layer.effectContext(
+  Effect.map(Effect.context<never>(), (context) =>
+    Context.pick(Console.Console, References.CurrentLoggers, Tracer.Tracer)(guardedContext(context))
+  )
+)
+
+const guardedContext = <R>(context: Context.Context<R>): Context.Context<R> =>
+  Context.get(context, Scrubber).guard(context)

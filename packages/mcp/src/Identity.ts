@@ -8,6 +8,7 @@
  */
 import type { DefinitionError } from "@ferrule/core/ConnectorError"
 import type { PrincipalData } from "@ferrule/core/Principal"
+import * as Scrubber from "@ferrule/core/Scrubber"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -117,8 +118,8 @@ export class Identity extends Context.Service<
   }
 >()("@ferrule/mcp/Identity") {
   /**
-   * Accepts the bearer tokens of a table, and nothing else. Only SHA-256 hashes are kept, and a token is compared with
-   * every entry in constant time.
+   * Accepts the bearer tokens of a table, and nothing else. The table holds SHA-256 hashes, and a token is compared with
+   * every entry in constant time. The scrubber knows the tokens as long as the layer is there.
    *
    * Building it fails when a token is shorter than 16 characters, has a character that no bearer token may have
    * (RFC 6750, section 2.1), or occurs twice.
@@ -141,6 +142,7 @@ export class Identity extends Context.Service<
             return yield* new TokenTableError({ principal: principal.id, problem })
           }
           table.push({ fingerprint, principal })
+          yield* Scrubber.watch(Redacted.make(secret))
         }
         return Identity.of({
           authenticate: (credentials) => {

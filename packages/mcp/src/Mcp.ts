@@ -10,6 +10,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import type * as Connector from "@ferrule/core/Connector"
 import type { DefinitionError } from "@ferrule/core/ConnectorError"
+import * as Scrubber from "@ferrule/core/Scrubber"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as HttpRouter from "effect/http/HttpRouter"
@@ -22,6 +23,7 @@ import type { IdentityUnavailable, Unauthenticated } from "./IdentityError.ts"
 import * as ConnectorHost from "./internal/connectorHost.ts"
 import * as OwnHttpServer from "./internal/httpServer.ts"
 import * as OneProcess from "./internal/oneProcess.ts"
+import * as ProcessOutput from "./internal/processOutput.ts"
 import * as Serve from "./internal/serve.ts"
 import type * as Stdio from "./internal/stdio.ts"
 import type { ListenError } from "./ListenError.ts"
@@ -127,13 +129,20 @@ export const runStdio = <C extends Connector.Any>(
  * Runs a program as `NodeRuntime.runMain` does, with its logs, and what keeps it from starting, on standard error. Use it
  * where standard output belongs to the protocol from the first moment.
  *
+ * **Details**
+ *
+ * Whatever the program writes to standard output and standard error, by whichever way, passes through the scrubber. While it
+ * knows a secret, text leaves line by line.
+ *
  * @category running
  * @since 0.1.0
  */
 export const runMain = <A, E>(program: Effect.Effect<A, E>): void =>
   program.pipe(
     Effect.tapCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError(cause))),
+    Scrubber.guarded,
     Effect.provideService(Logger.LogToStderr, true),
+    ProcessOutput.guarded,
     NodeRuntime.runMain({ disableErrorReporting: true })
   )
 

@@ -4,7 +4,6 @@
  * The rate comes before the turn, so that one caller can't fill the line for the others, and the trail comes last, so that
  * it holds no write that was refused. Whatever refuses here, the handler has not been reached.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -77,7 +76,7 @@ const begun = <A>(findings: Findings, execution: Effect.Effect<A, ConnectorError
     const isKnown = findings.admitted
     findings.admitted = true
     if (begin === undefined || isKnown) return execution
-    return Effect.matchCauseEffect(begin(recordOf(findings, "Begun", fiber.getRef(Clock.Clock))), {
+    return Effect.matchCauseEffect(begin(recordOf(findings, "Begun", fiber)), {
       onSuccess: () => execution,
       onFailure: (cause) => {
         findings.admitted = false

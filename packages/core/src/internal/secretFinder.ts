@@ -20,6 +20,9 @@ export const shortest = 8
 /** How many layers of escapes are undone, in any mix: such as a URL in JSON in JSON. */
 const layers = 3
 
+/** `\u0041`. */
+const escapeLength = 6
+
 interface Entry extends SecretForm {
   readonly end: number
   readonly hash: number
@@ -34,6 +37,10 @@ export interface SecretFinder {
   readonly add: (forms: ReadonlyArray<SecretForm>) => void
   /** Takes back one `add` of the same forms. */
   readonly remove: (forms: ReadonlyArray<SecretForm>) => void
+  /** Lists the forms that hold a line break. */
+  readonly formsOfLines: () => Iterable<string>
+  /** How many characters the longest form may take when each of its own is escaped. */
+  readonly reach: () => number
   /** Gives the text with `marker` for each part that stands for a secret; the text itself when there is none. */
   readonly replace: (text: string, marker: string) => string
 }
@@ -43,6 +50,8 @@ export const make = (): SecretFinder => {
   const endPower = powerOf(base, shortest)
   const entries = new Map<string, Entry>()
   const byEnd = new Map<number, ReadonlyArray<Entry>>()
+  const ofLines = new Set<string>()
+  let longest = 0
   // Tells for most ends, at the price of one byte, that no form has them.
   let filter = new Uint8Array(1024)
 
@@ -62,6 +71,8 @@ export const make = (): SecretFinder => {
       uses: 1
     }
     entries.set(form.text, entry)
+    longest = Math.max(longest, form.text.length)
+    if (form.text.includes("\n")) ofLines.add(form.text)
     byEnd.set(entry.end, [...(byEnd.get(entry.end) ?? []), entry])
     if (byEnd.size * 16 > filter.length) {
       filter = new Uint8Array(filter.length * 2)
@@ -73,6 +84,7 @@ export const make = (): SecretFinder => {
     const entry = entries.get(form.text)
     if (entry === undefined || --entry.uses > 0) return
     entries.delete(form.text)
+    ofLines.delete(form.text)
     const others = (byEnd.get(entry.end) ?? []).filter((other) => other !== entry)
     if (others.length > 0) byEnd.set(entry.end, others)
     // Its bit in the filter stays: at worst it costs a look.
@@ -117,6 +129,8 @@ export const make = (): SecretFinder => {
     isEmpty: () => entries.size === 0,
     add: (forms) => forms.forEach(add),
     remove: (forms) => forms.forEach(remove),
+    formsOfLines: () => ofLines,
+    reach: () => longest * escapeLength,
     replace: (text, marker) => {
       if (entries.size === 0 || text.length < shortest) return text
       const found: Array<Range> = []

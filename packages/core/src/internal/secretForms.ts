@@ -1,5 +1,6 @@
 /**
- * The texts that stand for a secret, escapes aside: those are undone before a text is searched.
+ * The texts that stand for a secret. A text is searched without its escapes too, so forms with escapes are here only as the
+ * usual encoders write them: those are found whatever stands before them, also where it makes the escapes read otherwise.
  *
  * Base64 depends on what is encoded before the secret, so there is a form for each of the three ways that bytes can lie in
  * its groups of four characters. Such a form holds the characters that are the secret's alone; the one before and the one
@@ -17,15 +18,20 @@ export interface SecretForm {
 
 export const formsOf = (secret: string | Uint8Array): ReadonlyArray<SecretForm> => {
   const bytes = typeof secret === "string" ? encoder.encode(secret) : secret
+  const texts = new Set([...ofBytes(bytes), ...(typeof secret === "string" ? ofText(secret, bytes) : [])])
+  return [
+    ...Array.from(texts, (text): SecretForm => ({ text, before: 0, after: 0 })),
+    ...alignments.flatMap((alignment) => base64Of(bytes, alignment))
+  ]
+}
+
+const encoder = new TextEncoder()
+
+const ofBytes = (bytes: Uint8Array): ReadonlyArray<string> => {
   const hex = Hex.encode(bytes)
   const pairs = hex.match(/../g) ?? []
-  // Bytes that were read as Latin-1 are what undone percent signs leave.
-  const latin1 = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")
-  const plain = typeof secret === "string" ? [secret, latin1] : [latin1]
-  const whole = [
-    ...plain,
-    // As in the body of a form.
-    ...plain.map((text) => text.replaceAll(" ", "+")),
+  return [
+    latin1Of(bytes),
     hex,
     hex.toUpperCase(),
     // As Node prints a buffer, the long ones cut off, and as JSON has it.
@@ -33,11 +39,37 @@ export const formsOf = (secret: string | Uint8Array): ReadonlyArray<SecretForm> 
     pairs.join(" "),
     bytes.join(",")
   ]
-  const base64 = alignments.flatMap((alignment) => base64Of(bytes, alignment))
-  return [...[...new Set(whole)].map((text) => ({ text, before: 0, after: 0 }) as const), ...base64]
 }
 
-const encoder = new TextEncoder()
+/** Undone percent signs leave bytes, which is what this is. */
+const latin1Of = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")
+
+const ofText = (secret: string, bytes: Uint8Array): ReadonlyArray<string> => {
+  const json = jsonOf(secret)
+  const ascii = json.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  const percent = percentOf(bytes, /[\w.!~*'()-]/)
+  const form = percentOf(bytes, /[\w.* -]/).replaceAll(" ", "+")
+  const bothCases = [percent, form, percentOf(bytes, /[^\s\S]/)].flatMap((text) => [
+    text,
+    text.replace(/%../g, (escape) => escape.toLowerCase())
+  ])
+  return [
+    secret,
+    // In the body of a form, once its percent signs are undone.
+    secret.replaceAll(" ", "+"),
+    latin1Of(bytes).replaceAll(" ", "+"),
+    ...bothCases,
+    ...[json, ascii].flatMap((text) => [text, jsonOf(text), jsonOf(jsonOf(text))])
+  ]
+}
+
+const jsonOf = (text: string): string => JSON.stringify(text).slice(1, -1)
+
+const percentOf = (bytes: Uint8Array, kept: RegExp): string =>
+  Array.from(bytes, (byte) => {
+    const character = String.fromCharCode(byte)
+    return byte < 128 && kept.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`
+  }).join("")
 
 const alignments = [0, 1, 2] as const
 

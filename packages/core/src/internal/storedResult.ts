@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { AuthorizationError, ResultUnavailable, ValidationError } from "../ConnectorError.ts"
+import { type Registry, Scrubber } from "../Scrubber.ts"
 import type * as Tool from "../Tool.ts"
 
 /** A result in its wire form: the JSON value, and its one text. */
@@ -48,16 +49,33 @@ const decodeStored = Schema.decodeUnknownResult(Stored)
 const encodeFailure = Schema.encodeSync(Schema.fromJsonString(Schema.Union([ValidationError, AuthorizationError])))
 
 /** Encodes what a handler returned. */
-export const encode = (tool: Tool.Any, value: unknown): Effect.Effect<Answer> => {
-  const answer = answerWith(tool, value)
-  return Result.isSuccess(answer) ? Effect.succeed(answer.success) : Effect.die(answer.failure)
+export const encode = (tool: Tool.Any, value: unknown): Effect.Effect<Answer> =>
+  Effect.withFiber((fiber) => {
+    const answer = answerWith(tool, value, fiber.getRef(Scrubber))
+    return Result.isSuccess(answer) ? Effect.succeed(answer.success) : Effect.die(answer.failure)
+  })
+
+const answerWith = (tool: Tool.Any, value: unknown, scrubber: Registry): Result.Result<Answer, Error> => {
+  const encoded = tool.output.encode(value)
+  if (Result.isFailure(encoded)) {
+    const said = `The handler of ${tool.name} returned what its output refuses: ${faults(encoded.failure)}`
+    return Result.fail(new Error(said))
+  }
+  const answer = scrubbed(tool, { value: encoded.success, json: JSON.stringify(encoded.success) }, scrubber)
+  return answer === undefined
+    ? Result.fail(
+        new Error(`The handler of ${tool.name} returned a secret where its output has no room for <redacted>`)
+      )
+    : Result.succeed(answer)
 }
 
-const answerWith = (tool: Tool.Any, value: unknown): Result.Result<Answer, Error> => {
-  const encoded = tool.output.encode(value)
-  return Result.isSuccess(encoded)
-    ? Result.succeed({ value: encoded.success, json: JSON.stringify(encoded.success) })
-    : Result.fail(new Error(`The handler of ${tool.name} returned what its output refuses: ${faults(encoded.failure)}`))
+/** The answer without secrets; none when its output refuses what is left, or the secret lies across its parts. */
+const scrubbed = (tool: Tool.Any, answer: Answer, scrubber: Registry): Answer | undefined => {
+  // One text for the whole, so that an answer without secrets is searched once and never copied.
+  if (scrubber.scrub(answer.json) === answer.json) return answer
+  const value = scrubber.scrubValue(answer.value)
+  const json = JSON.stringify(value)
+  return scrubber.scrub(json) === json && Result.isSuccess(tool.output.decode(value)) ? { value, json } : undefined
 }
 
 const faults = (issues: ReadonlyArray<{ readonly path: string; readonly message: string }>) =>
@@ -68,9 +86,9 @@ const faults = (issues: ReadonlyArray<{ readonly path: string; readonly message:
  * call gets its answer also where it is larger than is kept for later ones.
  */
 export const make = (tool: Tool.AnyWrite, value: unknown): Effect.Effect<StoredResult> =>
-  Clock.clockWith((clock): Effect.Effect<StoredResult> => {
-    const doneAt = clock.currentTimeMillisUnsafe()
-    const answer = answerWith(tool, value)
+  Effect.withFiber((fiber): Effect.Effect<StoredResult> => {
+    const doneAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    const answer = answerWith(tool, value, fiber.getRef(Scrubber))
     if (Result.isFailure(answer)) {
       return Effect.as(Effect.logError("A write is done, and its result can't be kept", Cause.die(answer.failure)), {
         text: record(doneAt, "nothing", '"unreadable"'),
@@ -89,10 +107,11 @@ export const make = (tool: Tool.AnyWrite, value: unknown): Effect.Effect<StoredR
 
 /** Makes the record of a write that has ended for good with this failure. */
 export const ofFailure = (failure: Failure): Effect.Effect<StoredResult> =>
-  Clock.clockWith((clock) => {
-    const doneAt = clock.currentTimeMillisUnsafe()
-    const text = record(doneAt, "failure", encodeFailure(failure))
-    return Effect.succeed({ text, doneAt, kept: { _tag: "Failure", failure } })
+  Effect.withFiber((fiber) => {
+    const doneAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    const clean = fiber.getRef(Scrubber).scrubValue(failure)
+    const text = record(doneAt, "failure", encodeFailure(clean))
+    return Effect.succeed({ text, doneAt, kept: { _tag: "Failure", failure: clean } })
   })
 
 // One string, which a store in memory may keep, instead of a tree of its parts.
@@ -131,20 +150,27 @@ const migrated = (tool: Tool.AnyWrite, result: Schema.Json): unknown => {
   }
 }
 
-/** The answer of a record, the failure that is one, or the honest refusal when there is none to give. */
+/**
+ * The answer of a record, the failure that is one, or the honest refusal when there is none to give. Secrets that became
+ * known after the record was made are not in it either.
+ */
 export const answerOf = (
   tool: Tool.AnyWrite,
   { doneAt, kept }: StoredResult
-): Effect.Effect<Answer, ResultUnavailable | Failure> => {
-  switch (kept._tag) {
-    case "Answer":
-      return Effect.succeed(kept.answer)
-    case "Failure":
-      return Effect.fail(kept.failure)
-    case "Nothing":
-      return Effect.fail(unavailable(tool, kept.reason, doneAt))
-  }
-}
+): Effect.Effect<Answer, ResultUnavailable | Failure> =>
+  Effect.withFiber((fiber): Effect.Effect<Answer, ResultUnavailable | Failure> => {
+    const scrubber = fiber.getRef(Scrubber)
+    switch (kept._tag) {
+      case "Answer": {
+        const answer = scrubbed(tool, kept.answer, scrubber)
+        return answer === undefined ? Effect.fail(unavailable(tool, "unreadable", doneAt)) : Effect.succeed(answer)
+      }
+      case "Failure":
+        return Effect.fail(scrubber.scrubValue(kept.failure))
+      case "Nothing":
+        return Effect.fail(unavailable(tool, kept.reason, doneAt))
+    }
+  })
 
 export const unavailable = (tool: Tool.AnyWrite, reason: ResultUnavailable["reason"], doneAt: number) =>
   new ResultUnavailable({

@@ -17,6 +17,7 @@ import { sha256 } from "../internal/sha256.ts"
 import { Operation } from "../Operation.ts"
 import { Principal, type PrincipalData } from "../Principal.ts"
 import * as Retry from "../Retry.ts"
+import { Scrubber } from "../Scrubber.ts"
 import type * as Tool from "../Tool.ts"
 import { Fault } from "../Upstream.ts"
 
@@ -177,7 +178,10 @@ const provided = <A>(
     execution.principal
   )
 
-/** As `Context.merge(services, context)` does, which would copy both; the caller lacks next to nothing. */
+/**
+ * As `Context.merge(services, context)` does, which would copy both; the caller lacks next to nothing. Loggers and a tracer
+ * that the services bring are guarded as the caller's are.
+ */
 export const withMissing = (
   context: Context.Context<never>,
   services: Context.Context<never>
@@ -186,7 +190,7 @@ export const withMissing = (
   for (const [key, service] of services.mapUnsafe) {
     if (!context.mapUnsafe.has(key)) whole = Context.addUnsafe(whole, key, service)
   }
-  return whole
+  return Context.get(whole, Scrubber).guard(whole)
 }
 
 const operationOf = (execution: Execution, epoch: number): Operation["Service"] => ({

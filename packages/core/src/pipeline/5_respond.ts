@@ -1,16 +1,18 @@
 /**
  * Step 5: the outcome of a call. The result in its wire form and within its size, or what it was refused with; and one
- * audit record, whatever happened.
+ * audit record, whatever happened. None of them holds a secret that the scrubber knows.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { type AuditRecord, AuditTrail } from "../AuditTrail.ts"
 import { Internal, type Refusal, TransientError, ValidationError } from "../ConnectorError.ts"
 import { type IdempotencyKey, ignoredDifferences } from "../IdempotencyKey.ts"
 import * as Metrics from "../internal/metrics.ts"
 import * as StoredResult from "../internal/storedResult.ts"
+import { Scrubber } from "../Scrubber.ts"
 import type * as Tool from "../Tool.ts"
 import type { Done, Refused } from "./3_idempotency.ts"
 import type { Attempts } from "./4_execute.ts"
@@ -85,7 +87,7 @@ export const refusalOf = (
 ): Effect.Effect<Refusal> => {
   const error = Option.getOrUndefined(Cause.findErrorOption(cause))
   if (error !== undefined && !Cause.hasDies(cause)) {
-    return Effect.succeed(kind === "read" && error._tag === "TransientError" ? ofRead(error) : error)
+    return scrubbed<Refusal>(kind === "read" && error._tag === "TransientError" ? ofRead(error) : error)
   }
   if (Cause.hasInterruptsOnly(cause)) {
     const applied = kind === "read" ? "no" : "unknown"
@@ -96,6 +98,19 @@ export const refusalOf = (
     new Internal({ correlationId })
   )
 }
+
+const scrubbed = <A>(value: A): Effect.Effect<A> =>
+  Effect.withFiber((fiber) => Effect.succeed(fiber.getRef(Scrubber).scrubValue(value)))
+
+/** Reports progress without secrets in its words. */
+export const report = (progress: Progress | undefined): Progress | undefined =>
+  progress &&
+  ((done, total, message) =>
+    message === undefined
+      ? progress(done, total)
+      : Effect.flatMap(scrubbed(message), (message) => progress(done, total, message)))
+
+export type Progress = (progress: number, total?: number, message?: string) => Effect.Effect<void>
 
 /** Whatever its handler says, a read has written nothing. */
 const ofRead = ({ message, retryAfter }: TransientError) =>
@@ -122,7 +137,7 @@ export interface Findings {
 /** Leaves the audit record of a call that has ended. A trail that fails does not take the answer from its caller. */
 export const audit = (findings: Findings, outcome: string): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    const record = recordOf(findings, outcome, fiber.getRef(Clock.Clock))
+    const record = recordOf(findings, outcome, fiber)
     Metrics.countCall(record, fiber.context)
     return Effect.matchCauseEffectEager(fiber.getRef(AuditTrail).record(record), {
       onSuccess: () => Effect.void,
@@ -133,20 +148,21 @@ export const audit = (findings: Findings, outcome: string): Effect.Effect<void> 
     })
   })
 
-export const recordOf = (findings: Findings, outcome: string, clock: Clock.Clock): AuditRecord => ({
-  time: findings.time,
-  connector: findings.connector,
-  correlationId: findings.correlationId,
-  principal: findings.principal,
-  tenant: findings.tenant,
-  tool: findings.tool,
-  kind: findings.kind,
-  decision: findings.decision,
-  explanation: findings.explanation,
-  // Enough to find the calls of one operation, too little to ask for it.
-  reference: findings.reference?.slice(0, 8),
-  attempts: findings.attempts.count,
-  outcome,
-  replayed: findings.replay !== undefined,
-  duration: clock.currentTimeMillisUnsafe() - findings.time
-})
+export const recordOf = (findings: Findings, outcome: string, fiber: Fiber.Fiber<unknown, unknown>): AuditRecord =>
+  fiber.getRef(Scrubber).scrubValue({
+    time: findings.time,
+    connector: findings.connector,
+    correlationId: findings.correlationId,
+    principal: findings.principal,
+    tenant: findings.tenant,
+    tool: findings.tool,
+    kind: findings.kind,
+    decision: findings.decision,
+    explanation: findings.explanation,
+    // Enough to find the calls of one operation, too little to ask for it.
+    reference: findings.reference?.slice(0, 8),
+    attempts: findings.attempts.count,
+    outcome,
+    replayed: findings.replay !== undefined,
+    duration: fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - findings.time
+  })

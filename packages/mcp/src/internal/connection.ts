@@ -3,6 +3,7 @@
  * the choice of the revision included, is the SDK's, which sits on the same wire.
  */
 import type { PrincipalData } from "@ferrule/core/Principal"
+import * as Scrubber from "@ferrule/core/Scrubber"
 import {
   INVALID_REQUEST,
   isJSONRPCErrorResponse,
@@ -35,7 +36,8 @@ export interface Connection {
 
 export const make = (server: ToolServer, principal: PrincipalData, wire: Wire): Effect.Effect<Connection> =>
   Effect.gen(function* () {
-    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    // Guarded once, and not by each call.
+    const fork = Effect.runForkWith(yield* Scrubber.guarded(Effect.context<never>()))
     const calls = new Map<RequestId, Fiber.Fiber<unknown, unknown>>()
     const atSdk = new Set<RequestId>()
     const waiting: Array<() => void> = []

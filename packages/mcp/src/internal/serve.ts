@@ -1,6 +1,7 @@
 /**
  * The transports over a tool host: what the public layers are once a connector has become one.
  */
+import * as Scrubber from "@ferrule/core/Scrubber"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -36,8 +37,8 @@ export const layerHttp = <E, R>(
   Layer.effectDiscard(
     Effect.gen(function* () {
       const router = yield* HttpRouter.HttpRouter
-      const endpoint = yield* Endpoint.make(yield* makeHost, options)
-      const withoutRequest = outsideRequest(yield* Effect.context<never>())
+      const endpoint = yield* Scrubber.guarded(Endpoint.make(yield* makeHost, options))
+      const withoutRequest = outsideRequest(yield* Scrubber.guarded(Effect.context<never>()))
       const node = NodeHttp.handler(endpoint)
       const web = WebHttp.handler(endpoint)
       const viaWeb = (request: HttpServerRequest.HttpServerRequest) =>
@@ -94,8 +95,8 @@ export const fetchHandler = <E, R>(
   options: Endpoint.HttpOptions = {}
 ): Effect.Effect<(request: Request) => Promise<Response>, E, R | Identity | Scope.Scope> =>
   Effect.gen(function* () {
-    const handle = WebHttp.handler(yield* Endpoint.make(yield* makeHost, options))
-    const run = Effect.runPromiseWith(yield* Effect.context<never>())
+    const handle = WebHttp.handler(yield* Scrubber.guarded(Endpoint.make(yield* makeHost, options)))
+    const run = Effect.runPromiseWith(yield* Scrubber.guarded(Effect.context<never>()))
     return (request: Request) => run(handle(request), { signal: request.signal })
   })
 

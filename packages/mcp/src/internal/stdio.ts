@@ -2,6 +2,7 @@
  * Serves a connection on a pair of Node streams: one JSON-RPC message a line, and nothing else on the output.
  */
 import type { PrincipalData } from "@ferrule/core/Principal"
+import * as Scrubber from "@ferrule/core/Scrubber"
 import { PARSE_ERROR } from "@modelcontextprotocol/server"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
@@ -39,7 +40,7 @@ export const serve = (host: ToolHost, principal: PrincipalData, options: StdioOp
       yield* connection.drain
       yield* output.flush
     })
-  ).pipe(Effect.provideService(Logger.LogToStderr, true))
+  ).pipe(Scrubber.guarded, Effect.provideService(Logger.LogToStderr, true))
 
 const defaultMaxMessageSize = 4 * 1024 * 1024
 
