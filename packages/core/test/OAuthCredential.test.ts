@@ -261,4 +261,34 @@ describe("OAuthCredential.layerClientCredentials", () => {
       assert.strictEqual((yield* Scrubber.scrub(echo)).match(/<redacted>/g)?.length, 3)
     }).pipe(Effect.provide(Scrubber.layer))
   )
+
+  it.effect("shows the next client secret where the server no longer takes the old one, and asks no third time", () =>
+    Effect.gen(function* () {
+      const server = { takes: "secret-number-one", shown: new Array<string>() }
+      const tokenUrl = yield* serve(() => async (request, response) => {
+        const shown = atob(request.headers.authorization?.replace("Basic ", "") ?? "").split(":")[1] ?? ""
+        server.shown.push(shown)
+        if (shown === server.takes) {
+          response.end(JSON.stringify({ access_token: "token-of-a-server", token_type: "Bearer" }))
+        } else response.writeHead(401).end(JSON.stringify({ error: "invalid_client" }))
+      })
+      let current = "secret-number-one"
+      const clientSecret = yield* Credential.make(Effect.sync(() => ({ value: Redacted.make(current) })))
+      const { token } = yield* built(
+        OAuthCredential.layerClientCredentials({ tokenUrl, clientId: client.id, clientSecret })
+      )
+      const expire = TestClock.adjust("5 minutes")
+
+      yield* token
+      server.takes = current = "secret-number-two"
+      yield* expire
+      yield* token
+      assert.deepStrictEqual(server.shown, ["secret-number-one", "secret-number-one", "secret-number-two"])
+
+      server.takes = "secret-number-three"
+      yield* expire
+      assert.include(yield* faultOf(token), "invalid_client")
+      assert.deepStrictEqual(server.shown.slice(3), ["secret-number-two"])
+    }).pipe(quiet)
+  )
 })

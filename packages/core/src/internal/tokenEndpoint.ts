@@ -17,6 +17,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { AuthorizationError, type ConnectorError, DefinitionError, TransientError } from "../ConnectorError.ts"
+import type { Credential } from "../Credential.ts"
 import * as Scrubber from "../Scrubber.ts"
 import * as Upstream from "../Upstream.ts"
 import { type Obtain, untilExpiry } from "./renewal.ts"
@@ -29,7 +30,11 @@ export interface Options {
   readonly name?: string
   readonly tokenUrl: string
   readonly clientId: string
-  readonly clientSecret: Redacted.Redacted<string> | Config.Config<Redacted.Redacted<string>>
+  /**
+   * The secret, the config that has it, or a credential that renews it, such as `FileCredential.make` of a mounted one. Where
+   * the server no longer takes the secret, that credential is told so, and the server is asked once more with its next one.
+   */
+  readonly clientSecret: Redacted.Redacted<string> | Config.Config<Redacted.Redacted<string>> | Credential["Service"]
   /** How the client shows its secret: by HTTP Basic, which every server takes, or in the body. */
   readonly authentication?: "client_secret_basic" | "client_secret_post"
   readonly scopes?: ReadonlyArray<string>
@@ -60,30 +65,39 @@ export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<TokenEndpoint, DefinitionError | Config.ConfigError, Scope.Scope> {
   const { name = defaultName, tokenUrl, clientId, timeout = "10 seconds", assumedLifetime = "5 minutes" } = options
-  const secret = Config.isConfig(options.clientSecret) ? yield* options.clientSecret : options.clientSecret
-  const faults = faultsOf(options, Redacted.value(secret))
+  const given = Config.isConfig(options.clientSecret) ? yield* options.clientSecret : options.clientSecret
+  const faults = faultsOf(options, given)
   if (faults.length > 0) return yield* Effect.fail(new DefinitionError({ subject: name, faults }))
-  yield* Scrubber.watch(secret)
+  const secret = Redacted.isRedacted(given) ? yield* always(given) : given
   const send = yield* Transport.make
   const isBasic = options.authentication !== "client_secret_post"
-  const basic = Redacted.make(
-    `Basic ${Base64.encode(`${formEncoded(clientId)}:${formEncoded(Redacted.value(secret))}`)}`
-  )
 
-  const ask = ({ parameters, secrets }: Grant) => {
+  const askWith = (secret: string, { parameters, secrets }: Grant) => {
     const form = {
       ...parameters,
       ...(options.scopes !== undefined && { scope: options.scopes.join(" ") }),
       ...(options.audience !== undefined && { audience: options.audience }),
       ...(options.resource !== undefined && { resource: options.resource }),
-      ...(!isBasic && { client_id: clientId, client_secret: Redacted.value(secret) }),
+      ...(!isBasic && { client_id: clientId, client_secret: secret }),
       ...Object.fromEntries(Object.entries(secrets).map(([name, value]) => [name, Redacted.value(value)]))
     }
     const request = HttpClientRequest.post(tokenUrl, { acceptJson: true }).pipe(
       HttpClientRequest.bodyUrlParams(UrlParams.fromInput(form))
     )
-    return send(request, isBasic ? ["authorization", basic] : undefined)
+    const basic = `Basic ${Base64.encode(`${formEncoded(clientId)}:${formEncoded(secret)}`)}`
+    return send(request, isBasic ? ["authorization", Redacted.make(basic)] : undefined)
   }
+
+  const ask = Effect.fnUntraced(function* (grant: Grant) {
+    const shown = yield* secret.token
+    const response = yield* askWith(Redacted.value(shown.value), grant)
+    if (response.status < 400 || (yield* codeOf(response)) !== "invalid_client") return response
+    yield* secret.refused(shown)
+    const next = yield* secret.token
+    // The same secret would get the same answer.
+    if (Redacted.value(next.value) === Redacted.value(shown.value)) return response
+    return yield* askWith(Redacted.value(next.value), grant)
+  })
 
   const upstream: Upstream.Options = { name }
   return (grant) =>
@@ -128,6 +142,14 @@ const transientCodes: ReadonlySet<string> = new Set(["temporarily_unavailable", 
 
 const decodeError = Schema.decodeUnknownEffect(ErrorAnswer)
 
+/** What the server says that is wrong; empty where it says nothing of OAuth's. */
+const codeOf = (response: HttpClientResponse): Effect.Effect<string> =>
+  response.json.pipe(
+    Effect.flatMap(decodeError),
+    Effect.map(({ error }) => error),
+    Effect.orElseSucceed(() => "")
+  )
+
 /** The refusal as the three classes have it. 401 and 403 are about the client here, and never about the caller. */
 const refusalOf = (
   response: HttpClientResponse,
@@ -140,12 +162,7 @@ const refusalOf = (
       ? blame(upstream, `answered a token request with status ${status}`)
       : Upstream.fromResponse(response, upstream)
   }
-  const code = response.json.pipe(
-    Effect.flatMap(decodeError),
-    Effect.map(({ error }) => error),
-    Effect.orElseSucceed(() => "")
-  )
-  return Effect.flatMap(code, (code): Effect.Effect<never, ConnectorError> => {
+  return Effect.flatMap(codeOf(response), (code): Effect.Effect<never, ConnectorError> => {
     if (transientCodes.has(code)) {
       return Effect.fail(new TransientError({ message: `${upstream.name} is busy`, applied: "no" }))
     }
@@ -188,11 +205,18 @@ const notYetAsked = (cause: Cause.Cause<ConnectorError>): Effect.Effect<never, C
 /** As RFC 6749, section 2.3.1, has the two parts of HTTP Basic. */
 const formEncoded = (text: string): string => new URLSearchParams([["", text]]).toString().slice(1)
 
-const faultsOf = ({ tokenUrl, clientId }: Options, secret: string): ReadonlyArray<string> => {
+/** A secret that nothing renews. */
+const always = (value: Redacted.Redacted<string>) =>
+  Effect.as(Scrubber.watch(value), { token: Effect.succeed({ value }), refused: () => Effect.void })
+
+const faultsOf = (
+  { tokenUrl, clientId }: Options,
+  secret: Redacted.Redacted<string> | Credential["Service"]
+): ReadonlyArray<string> => {
   const address = Transport.addressFault(tokenUrl)
   return [
     ...(address === undefined ? [] : [`tokenUrl can't be used: ${address}`]),
     ...(clientId === "" ? ["clientId is empty"] : []),
-    ...(secret === "" ? ["clientSecret is empty"] : [])
+    ...(Redacted.isRedacted(secret) && Redacted.value(secret) === "" ? ["clientSecret is empty"] : [])
   ]
 }
