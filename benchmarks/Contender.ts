@@ -9,8 +9,8 @@ export interface Contender {
   readonly connect: (receive: (text: string) => void) => Promise<(text: string) => void>
   /** Serves on the standard streams of this process. */
   readonly serveStdio: () => Promise<void>
-  /** Serves on a free port of 127.0.0.1 and says where. */
-  readonly serveHttp: () => Promise<{ readonly port: number; readonly path: string }>
+  /** Serves on a free port of 127.0.0.1 and says where, and with which bearer token if it is a special one. */
+  readonly serveHttp: () => Promise<{ readonly port: number; readonly path: string; readonly token?: string }>
 }
 
 export interface Entry {
@@ -27,6 +27,7 @@ const both: ReadonlyArray<Revision> = ["2025-11-25", "2026-07-28"]
 export const entries: ReadonlyArray<Entry> = [
   { name: "ferrule", title: "Ferrule", revisions: both, works: ["read", "write"] },
   { name: "ferrule-logged", title: "Ferrule, log on stderr", revisions: both, works: ["read"] },
+  { name: "ferrule-jwt", title: "Ferrule, JWT by JWKS", revisions: both, works: ["read"] },
   { name: "sdk", title: "SDK 2 McpServer + zod", revisions: both, works: ["read"] },
   { name: "sdk-low-level", title: "SDK 2 Server", revisions: both, works: ["read"] },
   { name: "effect", title: "Effect McpServer", revisions: both, works: ["read"] },

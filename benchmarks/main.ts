@@ -4,7 +4,7 @@
  *   --mode memory|stdio|http|rss|stores
  *                                  one mode; all of them otherwise, with memory held (rss) for Ferrule only, and
  *                                  without the stores whose server does not answer
- *   --only name,name               some contenders: ferrule, ferrule-logged, sdk, sdk-low-level, effect,
+ *   --only name,name               some contenders: ferrule, ferrule-logged, ferrule-jwt, sdk, sdk-low-level, effect,
  *                                  fastmcp, bare
  *   --quick                        fewer and shorter windows, and no variants of Ferrule and the SDK: under a minute,
  *                                  and less to be trusted
@@ -41,7 +41,7 @@ const all = [...modes, "rss", "stores"]
 const wanted = options.mode === undefined ? all : [options.mode]
 if (!all.includes(wanted[0])) refuse(`--mode is one of ${all.join(", ")}`)
 
-const variants = ["ferrule-logged", "sdk-low-level"]
+const variants = ["ferrule-logged", "ferrule-jwt", "sdk-low-level"]
 const usual = entries.map(({ name }) => name).filter((name) => !options.quick || !variants.includes(name))
 const only = options.only?.split(",") ?? usual
 const stranger = only.find((name) => !entries.some((entry) => entry.name === name))

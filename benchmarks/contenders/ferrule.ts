@@ -51,7 +51,20 @@ const handlers = Parcels.toLayer({
 
 const principal = Principal.make({ id: "bench", roles: ["sender"] })
 
-export const serveFerrule = (audit: Layer.Layer<never>): Contender => {
+/** Whom the HTTP endpoint lets in, and the token that the bench has to send if it is not the usual one. */
+interface Callers {
+  readonly identity: Layer.Layer<Identity, unknown>
+  readonly token?: string
+}
+
+const byTable: Callers = {
+  identity: Identity.layerTokens([{ token: Redacted.make(bearerToken), principal }])
+}
+
+export const serveFerrule = (
+  audit: Layer.Layer<never>,
+  callers: () => Promise<Callers> = async () => byTable
+): Contender => {
   const services = Layer.mergeAll(handlers, IdempotencyStore.layerMemory, audit)
 
   return {
@@ -73,7 +86,7 @@ export const serveFerrule = (audit: Layer.Layer<never>): Contender => {
 
     serveHttp: async () => {
       const server = createServer()
-      const identity = Identity.layerTokens([{ token: Redacted.make(bearerToken), principal }])
+      const { identity, token } = await callers()
       const layer = HttpRouter.serve(Mcp.layerHttp(Parcels, { path: "/mcp" }), {
         disableLogger: true
       }).pipe(
@@ -82,7 +95,7 @@ export const serveFerrule = (audit: Layer.Layer<never>): Contender => {
       )
       // Built, and not only listening: a request that comes before the routes are there is never answered.
       await Effect.runPromise(Layer.buildWithScope(layer, Scope.makeUnsafe()))
-      return { port: (server.address() as AddressInfo).port, path: "/mcp" }
+      return { port: (server.address() as AddressInfo).port, path: "/mcp", ...(token !== undefined && { token }) }
     }
   }
 }

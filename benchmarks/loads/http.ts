@@ -10,11 +10,19 @@ import { type Memory, type Running, startChild, type Subject } from "./child.ts"
 export const start = async (subject: Subject): Promise<Running> => {
   const { name, revision, work } = subject
   const child = await startChild("http", subject)
-  const { path, port } = child.ready as { readonly path: string; readonly port: number }
+  const {
+    path,
+    port,
+    token = bearerToken
+  } = child.ready as {
+    readonly path: string
+    readonly port: number
+    readonly token?: string
+  }
 
   const headers =
     `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
-    `Accept: application/json, text/event-stream\r\nAuthorization: Bearer ${bearerToken}\r\n`
+    `Accept: application/json, text/event-stream\r\nAuthorization: Bearer ${token}\r\n`
   const opening = await openSession(port, headers, revision === "2025-11-25")
   const callHeaders =
     headers +
