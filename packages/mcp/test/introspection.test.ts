@@ -196,6 +196,10 @@ describe("token introspection", () => {
       assert.deepStrictEqual(yield* start({ endpoint: "http://127.0.0.1:9/introspect" }), [
         "endpoint does not answer this clientId and clientSecret: there is no connection to its server"
       ])
+      // Its secret and the tokens would go wherever it is told.
+      assert.deepStrictEqual(yield* start({ endpoint: `${authority.issuer}/moved` }), [
+        "endpoint does not answer this clientId and clientSecret: the answer has status 307"
+      ])
       authority.answers = undefined
       assert.deepStrictEqual(yield* start({}), [
         "endpoint does not answer this clientId and clientSecret: the answer has status 500"

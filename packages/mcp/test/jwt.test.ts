@@ -1,5 +1,5 @@
 import { DefinitionError } from "@ferrule/core"
-import { ClaimMapping, Credentials, Identity, Unauthenticated } from "@ferrule/mcp"
+import { ClaimMapping, Credentials, Identity, IdentityUnavailable, Unauthenticated } from "@ferrule/mcp"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Layer, Logger, Redacted } from "effect"
 import { TestClock } from "effect/testing"
@@ -145,6 +145,26 @@ describe("the keys of an issuer", () => {
       yield* flood
       assert.strictEqual(authority.keyRequests, 3)
       assert.strictEqual((yield* authenticate(yield* token())).principal.id, "ada")
+    })
+  )
+
+  it.effect("that are not known while the issuer is down are a matter of time and not of the token", () =>
+    Effect.gen(function* () {
+      const { authority, options, signer, token } = yield* setUp
+      const authenticate = yield* build(options).pipe(Effect.provide(Logger.layer([])))
+      const next = yield* makeSigner("key-2")
+      const signed = yield* token({}, {}, next)
+      authority.keys = undefined
+      const unavailable = new IdentityUnavailable({ retryAfter: Duration.seconds(30) })
+      for (const time of ["0 seconds", "10 seconds"] as const) {
+        yield* TestClock.adjust(time)
+        assert.deepStrictEqual(yield* Effect.flip(authenticate(signed)), unavailable)
+        assert.strictEqual((yield* authenticate(yield* token())).principal.id, "ada")
+      }
+      assert.strictEqual(authority.keyRequests, 2)
+      authority.keys = [signer.jwk, next.jwk]
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual((yield* authenticate(signed)).principal.id, "ada")
     })
   )
 

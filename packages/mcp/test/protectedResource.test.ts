@@ -93,6 +93,32 @@ describe("the metadata of the resource", () => {
   )
 })
 
+describe("a fetch handler", () => {
+  it.effect("refuses credentials that are presented twice or in the query", () =>
+    Effect.gen(function* () {
+      const { options, token } = yield* setUp
+      const handlers = new Handlers()
+      const fetch = yield* Serve.fetchHandler(ConnectorHost.make(Desk)).pipe(
+        Effect.provide([jwt(options), handlers.layer])
+      )
+      const good = `Bearer ${yield* token()}`
+      const { body, headers } = modern("tools/call", call("who"), "")
+      const ask = (authorization: ReadonlyArray<string>, query = "") =>
+        Effect.promise(() => {
+          const all = new Headers({ ...headers, host: "localhost" })
+          for (const value of authorization) all.append("authorization", value)
+          return fetch(new Request(`http://localhost/mcp${query}`, { method: "POST", headers: all, body }))
+        })
+      assert.strictEqual((yield* ask([good])).status, 200)
+      for (const refused of [yield* ask([good, good]), yield* ask([good], `?access_token=${good.slice(7)}`)]) {
+        assert.strictEqual(refused.status, 401)
+        assert.include(refused.headers.get("www-authenticate"), 'Bearer error="invalid_request"')
+      }
+      assert.strictEqual(handlers.runs, 1)
+    })
+  )
+})
+
 describe("a caller who lacks a scope", () => {
   it.effect("gets one challenge with every scope of the call, in both eras, directly and by the SDK", () =>
     Effect.gen(function* () {

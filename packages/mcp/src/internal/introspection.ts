@@ -8,15 +8,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
 import { IdentityUnavailable } from "../IdentityError.ts"
 import * as AcceptedTokens from "./acceptedTokens.ts"
+import { ask } from "./authorizationServer.ts"
 import { reader } from "./claims.ts"
-import { fetchProblem, patience } from "./fetchProblem.ts"
 import { durationFault, emptyFault, urlFault } from "./identityFaults.ts"
 import * as ResourceServer from "./resourceServer.ts"
 
@@ -50,29 +49,25 @@ export const make = Effect.fnUntraced(function* (
   ]
   if (faults.length > 0) return yield* new DefinitionError({ subject, faults })
 
-  const client = HttpClient.filterStatusOk(yield* HttpClient.HttpClient)
+  const client = yield* HttpClient.HttpClient
   const asked = HttpClientRequest.post(options.endpoint).pipe(
-    HttpClientRequest.acceptJson,
     // RFC 6749, section 2.3.1: both are form-encoded before they are joined.
     HttpClientRequest.basicAuth(
       encodeURIComponent(options.clientId),
       Redacted.make(encodeURIComponent(Redacted.value(secret)))
     )
   )
-  const ask = (token: AcceptedTokens.Token) =>
-    client
-      .execute(
-        HttpClientRequest.bodyUrlParams(asked, { token: Redacted.value(token), token_type_hint: "access_token" })
-      )
-      .pipe(
-        Effect.flatMap(HttpClientResponse.schemaBodyJson(Answer)),
-        Effect.timeout(patience),
-        Effect.mapError(fetchProblem("introspection response"))
-      )
+  const answerFor = (token: AcceptedTokens.Token) =>
+    ask(
+      client,
+      HttpClientRequest.bodyUrlParams(asked, { token: Redacted.value(token), token_type_hint: "access_token" }),
+      Answer,
+      "introspection response"
+    )
 
   // Nobody's token: whoever knows this client answers that it is not active.
   yield* Effect.mapError(
-    ask(Redacted.make(randomUUID())),
+    answerFor(Redacted.make(randomUUID())),
     (problem) =>
       new DefinitionError({ subject, faults: [`endpoint does not answer this clientId and clientSecret: ${problem}`] })
   )
@@ -82,7 +77,7 @@ export const make = Effect.fnUntraced(function* (
 
   const look = (token: AcceptedTokens.Token) =>
     Effect.gen(function* () {
-      const claims = yield* Effect.catch(ask(token), unanswered)
+      const claims = yield* Effect.catch(answerFor(token), unanswered)
       const now = (yield* Clock.currentTimeMillis) / 1000
       if (!claims.active) return yield* AcceptedTokens.refused("it is not active")
       const times = yield* Effect.catch(decodeChecked(claims), () =>

@@ -110,11 +110,12 @@ export const make = Effect.fnUntraced(function* (
       const date = DateTime.toDateUtc(now)
       const keys = yield* keySet.current
       const { payload } = yield* verify(token, keys, date).pipe(
-        Effect.catchIf(
-          ({ isUnknownKey }) => isUnknownKey,
-          () => Effect.flatMap(keySet.after(keys), (later) => verify(token, later, date))
+        Effect.catchTag("TokenFault", (fault) =>
+          fault.isUnknownKey
+            ? Effect.flatMap(keySet.after(keys), (later) => verify(token, later, date))
+            : Effect.fail(fault)
         ),
-        Effect.catch(({ reason }) => AcceptedTokens.refused(reason))
+        Effect.catchTag("TokenFault", ({ reason }) => AcceptedTokens.refused(reason))
       )
       const { exp, iat } = yield* Effect.catch(decodeTimes(payload), () =>
         AcceptedTokens.refused("exp or iat is no number")
@@ -139,6 +140,7 @@ const decodeTimes = Schema.decodeUnknownEffect(Times)
 
 /** What `jose` says names claims and parameters, and never holds a value. */
 const faultOf = (error: unknown) => ({
+  _tag: "TokenFault" as const,
   isUnknownKey: error instanceof errors.JWKSNoMatchingKey,
   reason: error instanceof errors.JOSEError ? error.message : "it is not a token that any key could verify"
 })

@@ -11,12 +11,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { createLocalJWKSet, errors, type JWTVerifyGetKey } from "jose"
 import { IdentityUnavailable } from "../IdentityError.ts"
-import { fetchProblem, patience } from "./fetchProblem.ts"
+import { ask } from "./authorizationServer.ts"
 
 export interface KeySetOptions {
   readonly url: string
@@ -36,28 +35,29 @@ export interface Keys {
 export interface KeySet {
   /** Gives the keys, unless they are too old. */
   readonly current: Effect.Effect<Keys, IdentityUnavailable>
-  /** Gives the keys after these, in which a key was not found: the same ones within the cool-down. */
-  readonly after: (keys: Keys) => Effect.Effect<Keys>
+  /**
+   * Gives the keys after these, in which a key was not found: the same ones within the cool-down. Fails while the issuer
+   * can't be asked, since the key may be a new one.
+   */
+  readonly after: (keys: Keys) => Effect.Effect<Keys, IdentityUnavailable>
 }
 
 /** Fails with what to mend when the keys can't be fetched, or when none of them is of use. */
 export const make = Effect.fnUntraced(function* (
   options: KeySetOptions
 ): Effect.fn.Return<KeySet, string, HttpClient.HttpClient | Scope.Scope> {
-  const client = HttpClient.filterStatusOk(yield* HttpClient.HttpClient)
+  const client = yield* HttpClient.HttpClient
   const scope = yield* Scope.Scope
   const maxAge = Duration.toMillis(options.maxAge)
   const coolDown = Duration.toMillis(options.coolDown)
 
-  const fetched = client.execute(HttpClientRequest.acceptJson(HttpClientRequest.get(options.url))).pipe(
-    Effect.flatMap(HttpClientResponse.schemaBodyJson(JsonWebKeySet)),
-    Effect.timeout(patience),
-    Effect.mapError(fetchProblem("JSON Web Key Set")),
+  const fetched = ask(client, HttpClientRequest.get(options.url), JsonWebKeySet, "JSON Web Key Set").pipe(
     Effect.flatMap((set) => usable(set, options.algorithms))
   )
 
   let keys = yield* fetched
   let fetchedAt = yield* Clock.currentTimeMillis
+  let isReachable = true
   const fetchAgain = Effect.gen(function* () {
     const next = yield* fetched
     fetchedAt = yield* Clock.currentTimeMillis
@@ -71,8 +71,8 @@ export const make = Effect.fnUntraced(function* (
       `The key set could not be fetched again: ${problem}. Keys are good for ${Duration.format(options.maxAge)}.`
     )
   const renewal = Effect.matchEffect(fetchAgain, {
-    onSuccess: () => Effect.succeed(options.refreshEvery),
-    onFailure: (problem) => Effect.as(warn(problem), options.coolDown)
+    onSuccess: () => Effect.sync(() => ((isReachable = true), options.refreshEvery)),
+    onFailure: (problem) => Effect.sync(() => ((isReachable = false), options.coolDown)).pipe(Effect.tap(warn(problem)))
   })
   yield* Effect.forkScoped(
     Effect.sleep(options.refreshEvery).pipe(Effect.andThen(Effect.forever(Effect.flatMap(renewal, Effect.sleep))))
@@ -90,18 +90,20 @@ export const make = Effect.fnUntraced(function* (
     return Effect.flatMap(Effect.forkIn(run, scope), (fiber) => Fiber.join((search = fiber)))
   })
 
+  const unavailable = Effect.fail(new IdentityUnavailable({ retryAfter: options.coolDown }))
+  const found = (seen: Keys) =>
+    Effect.suspend(() => (keys === seen && !isReachable ? unavailable : Effect.succeed(keys)))
+
   return {
     current: Clock.clockWith((clock) =>
-      clock.currentTimeMillisUnsafe() - fetchedAt > maxAge
-        ? Effect.fail(new IdentityUnavailable({ retryAfter: options.coolDown }))
-        : Effect.succeed(keys)
+      clock.currentTimeMillisUnsafe() - fetchedAt > maxAge ? unavailable : Effect.succeed(keys)
     ),
     after: (seen) =>
       Clock.clockWith((clock) => {
         const now = clock.currentTimeMillisUnsafe()
-        if (keys !== seen || (search === undefined && now - searchedAt < coolDown)) return Effect.succeed(keys)
+        if (keys !== seen || (search === undefined && now - searchedAt < coolDown)) return found(seen)
         if (search === undefined) searchedAt = now
-        return Effect.map(searched, () => keys)
+        return Effect.andThen(searched, found(seen))
       })
   }
 })
@@ -110,7 +112,10 @@ const JsonWebKeySet = Schema.Struct({ keys: Schema.Array(Schema.Record(Schema.St
 
 const usable = (set: typeof JsonWebKeySet.Type, algorithms: ReadonlyArray<string>): Effect.Effect<Keys, string> =>
   Effect.gen(function* () {
-    const find = createLocalJWKSet({ keys: set.keys as never })
+    const find = yield* Effect.try({
+      try: () => createLocalJWKSet({ keys: set.keys as never }),
+      catch: () => "the answer is no JSON Web Key Set"
+    })
     const found = yield* Effect.forEach(algorithms, (alg) => Effect.promise(() => find({ alg }).then(yes, isAmbiguous)))
     if (found.includes(true)) return { find, text: JSON.stringify(set) }
     return yield* Effect.fail(`it has no public key that verifies ${algorithms.join(", ")}`)
