@@ -9,7 +9,11 @@ import { base64url, CompactSign, type JWTPayload, SignJWT, UnsecuredJWT } from "
 import { makeSigner, sign } from "./fixtures/authority.ts"
 import { Handlers, serveDesk } from "./fixtures/desk.ts"
 import { audience, goodClaims, http, now, setUp } from "./fixtures/tokens.ts"
+import { vi } from "vitest"
 import { legacy, modern, send } from "./testHost.ts"
+
+// Some hundred requests, each on a connection of its own, which a busy machine takes its time for.
+vi.setConfig({ testTimeout: 60_000 })
 
 interface Bad {
   readonly authorization?: string | Array<string> | undefined
