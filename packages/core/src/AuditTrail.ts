@@ -18,6 +18,7 @@ import * as Schema from "effect/Schema"
  * call that the tool's limits did not let begin. `explanation` says which part of the tool's policy decided, where one did:
  * `lacks the role admin`. `outcome` is `Completed`, `NoSuchTool`, `Interrupted` when the caller left, `Begun` in the record that comes first where a trail keeps
  * that a write is about to be executed, or the tag of what it was refused with. `reference` is the shown part of the idempotency key.
+ * `replayed` says that an earlier call has done the write, and `found` that this one had to look for what it did.
  *
  * @category models
  * @since 0.1.0
@@ -35,6 +36,7 @@ export interface AuditRecord {
   readonly outcome: string
   readonly reference: string | undefined
   readonly replayed: boolean
+  readonly found: boolean
   readonly attempts: number
   readonly duration: number
 }

@@ -141,11 +141,13 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
       const done = yield* once({
         tool,
         key,
-        binding: isBound ? { key: given, holder: "", admitted: false } : undefined,
+        binding: isBound ? { key: given, holder: "", adopted: false } : undefined,
         attempts,
         execute: (lease) => admit(tool, principal, findings, execute(execution, lease)),
-        find: find(execution)
+        find: find(execution),
+        progress: common.progress
       })
+      findings.found = done.found === true
       findings.replay = replayOf(tool, key, input, done)
       return yield* answerWrite(tool, done, findings.replay)
     })
@@ -227,6 +229,7 @@ const begin = (connector: string, principal: PrincipalData, time: number, correl
   explanation: undefined,
   reference: undefined,
   replay: undefined,
+  found: false,
   admitted: false,
   attempts: { count: 0, steps: 0, uncertain: false, abandoned: false }
 })

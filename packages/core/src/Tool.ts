@@ -49,6 +49,9 @@ export type Recovery = "repeatable" | "downstream-key" | "reconcile" | "transact
  * no longer decodes into one that it does, or into undefined. With `recordFailures` a `ValidationError` or
  * `AuthorizationError` of the handler is the operation's result too, and is not tried again: a declined payment.
  *
+ * A call that has another value in a guarded field than an operation's first call is refused. `conflictDetail` says whether
+ * the refusal names these fields (`"fields"`) or none (`"none"`); it never says their values.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -62,6 +65,7 @@ export type Idempotency<Field extends string, R extends Recovery> = {
   readonly maxStoredSize?: number
   readonly migrate?: (result: Schema.Json) => Schema.Json | undefined
   readonly recordFailures?: boolean
+  readonly conflictDetail?: "fields" | "none"
 } & ("unknown" extends R ? { readonly checkWith: string } : { readonly checkWith?: string })
 
 /**
@@ -188,6 +192,7 @@ export interface Write<
     readonly maxStoredSize: number
     readonly migrate: ((result: Schema.Json) => Schema.Json | undefined) | undefined
     readonly recordFailures: boolean
+    readonly conflictDetail: "fields" | "none"
     readonly checkWith: string | undefined
   }
 }
@@ -265,7 +270,8 @@ export const write = <
     migrate,
     version = 1,
     maxStoredSize = 65_536,
-    recordFailures = false
+    recordFailures = false,
+    conflictDetail = "fields"
   } = options.idempotency
   const occurrence: string | undefined = options.idempotency.occurrence
   const named: ReadonlyArray<string> = options.idempotency.identity
@@ -324,6 +330,7 @@ export const write = <
       maxStoredSize,
       migrate,
       recordFailures,
+      conflictDetail,
       checkWith
     }
   })

@@ -72,6 +72,7 @@ describe("audit records in files", () => {
         attempts: 1,
         outcome: "Completed",
         replayed: false,
+        found: false,
         duration: 0
       })
       assert.strictEqual(begun.outcome, "Begun")

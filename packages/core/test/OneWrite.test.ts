@@ -12,9 +12,23 @@ import {
   TransientError,
   ValidationError
 } from "@ferrule/core"
+import type { AuditRecord } from "@ferrule/core/AuditTrail"
 import { TestClient } from "@ferrule/core/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Deferred, Duration, Effect, Exit, Fiber, Logger, Option, Schedule, Schema, Scope } from "effect"
+import {
+  Clock,
+  DateTime,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Logger,
+  Option,
+  Schedule,
+  Schema,
+  Scope
+} from "effect"
 import { TestClock } from "effect/testing"
 
 const Text = Schema.String.check(Schema.isMaxLength(5000)).annotate({ description: "A text." })
@@ -52,14 +66,15 @@ const client = (idempotency: Idempotency, handler: Handler, output?: Tool.Struct
   return Effect.map(
     TestClient.make(Workshop),
     (client): Call =>
-      (args, idempotencyKey) =>
-        client.as(ada).call("make", args, idempotencyKey === undefined ? {} : { idempotencyKey })
+      (args, idempotencyKey, progress) =>
+        client.as(ada).call("make", args, { idempotencyKey, progress })
   ).pipe(Effect.provide([Workshop.toLayer<never>({ make: handler } as never), AuditTrail.layerNone, Logger.layer([])]))
 }
 
 type Call = (
   args: object,
-  idempotencyKey?: string
+  idempotencyKey?: string,
+  progress?: (progress: number, total: number | undefined, message: string | undefined) => Effect.Effect<void>
 ) => ReturnType<ReturnType<TestClient.TestClient<ReturnType<typeof declare>>["as"]>["call"]>
 
 const counting = (result: (runs: number) => Effect.Effect<unknown, ConnectorError>) => {
@@ -94,6 +109,27 @@ describe("waiting for a write that another call began:", () => {
     assert.strictEqual(ends.filter((end) => Exit.isSuccess(end) && end.value.replay === undefined).length, 1)
   })
 
+  test("a caller who asked for progress hears that it waits for another instance, and then of the work", function* () {
+    const slow = yield* client({}, () => Effect.andThen(Effect.sleep("3 seconds"), Effect.fail(notApplied)))
+    const other = yield* client({}, () =>
+      Effect.gen(function* () {
+        yield* (yield* Operation).progress(1, 2)
+        return { id: "vase" }
+      })
+    )
+    const reports: Array<readonly [number, number | undefined, string | undefined]> = []
+    const progress = (...report: (typeof reports)[number]) => Effect.sync(() => void reports.push(report))
+    yield* Effect.forkChild(slow({ name: "vase" }), { startImmediately: true })
+    const waiting = yield* Effect.forkChild(other({ name: "vase" }, undefined, progress), { startImmediately: true })
+    yield* TestClock.adjust("4 seconds")
+    yield* Fiber.join(waiting)
+    const [first, ...rest] = reports
+    assert.deepStrictEqual(first, [0.001275, undefined, "waiting for an earlier call"])
+    assert.deepStrictEqual(rest.at(-1)?.slice(0, 2), [1, 2])
+    assert.isAbove(rest.length, 3)
+    for (const [index, [value]] of rest.entries()) assert.isAbove(value, reports[index][0])
+  })
+
   test("nobody goes on waiting for longer than five seconds while attempt after attempt writes nothing", function* () {
     const { handler, state } = counting(() => Effect.andThen(Effect.sleep("2 seconds"), Effect.fail(notApplied)))
     const call = yield* client({}, handler)
@@ -125,6 +161,22 @@ describe("what may differ in a repeat:", () => {
     yield* call({ name: "vase", color: "red" })
     const error = yield* Effect.flip(call({ name: "vase", color: "blue" }))
     assert.deepStrictEqual(error._tag === "ValidationError" && error.issues.map(({ path }) => path), ["color"])
+    assert.strictEqual(state.runs, 1)
+  })
+
+  test("a refusal names no field where the tool says so", function* () {
+    const { handler, state } = counting(made)
+    const call = yield* client({ conflictDetail: "none" }, handler)
+    yield* call({ name: "vase", color: "red" })
+    const error = yield* Effect.flip(call({ name: "vase", color: "blue" }))
+    assert.deepStrictEqual(error._tag === "ValidationError" && error.issues, [
+      {
+        path: "",
+        message: "an argument differs from an earlier call that means the same operation",
+        expected: "the earlier value, or other values in the fields that identify the operation"
+      }
+    ])
+    assert.deepStrictEqual((yield* call({ name: "vase", color: "red" })).result, { id: "item 1" })
     assert.strictEqual(state.runs, 1)
   })
 
@@ -453,6 +505,36 @@ describe("what a handler is told:", () => {
   )
 })
 
+describe("a search", () => {
+  test("that finds what was written is told apart in the audit from a replay", function* () {
+    const Workshop = Connector.make("workshop", { version: "1.0.0", tools: [declare({ recovery: "reconcile" })] })
+    const records: Array<AuditRecord> = []
+    const trail = { record: (record: AuditRecord) => Effect.sync(() => void records.push(record)) }
+    const make = {
+      find: () => Effect.succeedSome({ id: "vase" }),
+      execute: () => Effect.fail(new TransientError({ message: "The answer was lost" }))
+    }
+    yield* Effect.gen(function* () {
+      const call = (yield* TestClient.make(Workshop)).as(ada).call("make", { name: "vase" })
+      yield* Effect.flip(call)
+      yield* TestClock.adjust("5 minutes")
+      yield* call
+      yield* call
+    }).pipe(
+      Effect.provide([Workshop.toLayer<never>({ make } as never), Logger.layer([])]),
+      Effect.provideService(AuditTrail.AuditTrail, trail)
+    )
+    assert.deepStrictEqual(
+      records.map(({ found, outcome, replayed }) => ({ found, outcome, replayed })),
+      [
+        { found: false, outcome: "TransientError", replayed: false },
+        { found: true, outcome: "Completed", replayed: true },
+        { found: false, outcome: "Completed", replayed: true }
+      ]
+    )
+  })
+})
+
 describe("a search that ends without an answer:", () => {
   const refused = new TransientError({ message: "The desk is closed", applied: "no", retryAfter: Duration.minutes(1) })
   const searching = (find: Effect.Effect<Option.Option<unknown>, ConnectorError>) => {
@@ -546,6 +628,49 @@ describe("who may write, and until when:", () => {
     const later = yield* client({}, handler)
     assert.deepStrictEqual((yield* later({ name: "vase" })).result, { id: "item 1" })
     assert.strictEqual(state.runs, 1)
+  })
+})
+
+describe("a done write whose settle fails for long", () => {
+  const failing = Effect.fnUntraced(function* (until: Duration.Input) {
+    const store = yield* IdempotencyStore
+    const state = { settles: 0 }
+    const flaky: IdempotencyStore["Service"] = {
+      ...store,
+      settle: (options) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          state.settles++
+          return now < Duration.toMillis(until)
+            ? Effect.fail(new StoreError({ reason: "The store is away" }))
+            : store.settle(options)
+        })
+    }
+    const { handler, state: handled } = counting(made)
+    const call = yield* Effect.provideService(client({}, handler), IdempotencyStore, flaky)
+    return { call, state, handled }
+  })
+
+  test("is settled once the store is back, long after its lease, when nobody has taken over", function* () {
+    const { call, handled, state } = yield* failing("3 hours")
+    assert.deepStrictEqual((yield* call({ name: "vase" })).result, { id: "item 1" })
+    yield* TestClock.adjust("181 minutes")
+    const other = yield* client({}, () => made(9))
+    assert.deepStrictEqual((yield* other({ name: "vase" })).result, { id: "item 1" })
+    assert.strictEqual(handled.runs, 1)
+    assert.isBelow(state.settles, 400)
+  })
+
+  test("is given up once another has taken over, whose result is everybody's", function* () {
+    const { call, state } = yield* failing("3 minutes")
+    yield* call({ name: "vase" })
+    yield* TestClock.adjust("2 minutes")
+    const other = yield* client({}, () => made(9))
+    assert.deepStrictEqual((yield* other({ name: "vase" })).result, { id: "item 9" })
+    yield* TestClock.adjust("2 minutes")
+    const { settles } = state
+    yield* TestClock.adjust("1 hour")
+    assert.strictEqual(state.settles, settles)
+    assert.deepStrictEqual((yield* call({ name: "vase" })).result, { id: "item 9" })
   })
 })
 

@@ -183,8 +183,8 @@ layer(TestSchema.layer, { excludeTestServices: true })("a transactional write", 
       yield* Deferred.await(begun)
       const waiting = yield* Effect.forkChild(other("rent", {}, { idempotencyKey: "client-key-number-2" }))
       const sql = yield* SqlClient.SqlClient
-      const admitted = sql`SELECT FROM ${sql.literal(books.records)} WHERE state = 'settled'`
-      yield* Effect.repeat(admitted, { until: ({ length }) => length === 1 })
+      const adopted = sql`SELECT FROM ${sql.literal(books.records)} WHERE state = 'settled'`
+      yield* Effect.repeat(adopted, { until: ({ length }) => length === 1 })
       yield* Deferred.succeed(gate, undefined)
       const { result } = yield* Fiber.join(running)
       assert.deepStrictEqual((yield* Fiber.join(waiting)).result, result)

@@ -127,7 +127,7 @@ describe("the direct way", () => {
       for (const request of requests) {
         const ours = yield* direct(webRequest(request))
         const theirs = yield* Effect.promise(() =>
-          endpoint.sdk.fetch(webRequest(request), { authInfo: endpoint.authInfoOf({ principal: ada }) })
+          endpoint.viaSdk(webRequest(request), { principal: ada }, JSON.parse(request.body))
         )
         assert.strictEqual(ours.status, theirs.status)
         assert.strictEqual(ours.headers.get("content-type"), "application/json")

@@ -143,15 +143,15 @@ Next: fix these arguments, then call again.
 })
 
 describe("a replay over plain HTTP", () => {
-  it.live.each(Object.keys(ways) as Array<keyof typeof ways>)(
-    "says so in a header, which the first answer lacks, over %s",
-    (way) =>
-      Effect.gen(function* () {
-        const call = yield* Effect.flatMap(makeHost, ways[way])
-        assert.isNull((yield* call({})).header ?? null)
-        assert.strictEqual((yield* call({})).header, "true")
-        assert.isNull((yield* call({ meta: first, header: second })).header ?? null)
-      }).pipe(Effect.provide(quiet))
+  // To a client of 2025 the SDK answers with a stream, whose headers leave before the call begins.
+  const unstreamed = cases.filter(([name]) => !name.includes("2025, the SDK's way"))
+  it.live.each(unstreamed)("says so in a header, which the first answer lacks, over %s", ([, open]) =>
+    Effect.gen(function* () {
+      const call = yield* open
+      assert.isNull((yield* call({})).header ?? null)
+      assert.strictEqual((yield* call({})).header, "true")
+      assert.isNull((yield* call({ meta: first, header: second })).header ?? null)
+    }).pipe(Effect.provide(quiet))
   )
 })
 

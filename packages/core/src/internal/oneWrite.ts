@@ -17,40 +17,34 @@ import {
   TransientError,
   ValidationError
 } from "../ConnectorError.ts"
-import { differences, hasOtherExplicitKey, type IdempotencyKey } from "../IdempotencyKey.ts"
 import type { Existing, IdempotencyStore, StoreError } from "../IdempotencyStore.ts"
 import { type Attempts, isUncertain, type Lease } from "../pipeline/4_execute.ts"
 import type * as Tool from "../Tool.ts"
+import * as ClientKey from "./clientKey.ts"
+import { outcomeUnknown, unreachable, unreadable } from "./storeFault.ts"
 import * as StoredResult from "./storedResult.ts"
 
 /**
  * A write to be done once. `execute` runs the handler while the lease lasts, and counts in `attempts`. `find` looks for
  * what an earlier attempt may have written, the first of them begun at that time (epoch milliseconds).
  */
-export interface Write {
-  readonly tool: Tool.AnyWrite
-  readonly key: IdempotencyKey
-  readonly binding: Binding | undefined
+export interface Write extends ClientKey.Keyed {
   readonly attempts: Attempts
   readonly execute: (lease: Lease) => Effect.Effect<unknown, ConnectorError>
   readonly find: ((begunAt: number) => Effect.Effect<Option.Option<unknown>, ConnectorError>) | undefined
+  readonly progress: Progress | undefined
 }
+
+export type Progress = (progress: number, total?: number, message?: string) => Effect.Effect<void>
 
 /**
- * The client's own key, where that is not the write's: it may mean this operation and no other. `holder` is who has its
- * record. It is `admitted` once it stands for a write that was begun under another key, because its call came before that
- * one was done.
+ * A write that is done. `earlier` is the guards of the call that has done it, when that is not this one. `found` says that
+ * nothing was recorded of its end, and the tool's search has found it.
  */
-export interface Binding {
-  readonly key: IdempotencyKey
-  holder: string
-  admitted: boolean
-}
-
-/** A write that is done. `earlier` is the guards of the call that has done it, when that is not this one. */
 export interface Done {
   readonly stored: StoredResult.StoredResult
   readonly earlier: string | undefined
+  readonly found?: true
 }
 
 export type Refused = ConnectorError | OutcomeUnknown | ResultUnavailable
@@ -83,49 +77,6 @@ export const perform = (task: Task, applied?: Applied): Effect.Effect<Done, Refu
 
 type Applied = TransientError["applied"]
 
-/** Holds the client's own key to the arguments that it came with first, by the guards of a record that has no result. */
-export const bind = (
-  store: IdempotencyStore["Service"],
-  write: Write,
-  binding: Binding,
-  owner: string
-): Effect.Effect<void, ConnectorError | OutcomeUnknown> => {
-  const { key, guards } = binding.key
-  const { lease, unknownRetention: retention } = write.tool.idempotency
-  return Effect.matchEffect(store.claim({ key, owner, guards, lease, retention }), {
-    onFailure: unreachable("no"),
-    onSuccess: (found): Effect.Effect<void, ConnectorError | OutcomeUnknown> => {
-      if (found._tag === "Unreadable") return unreadable(write.tool, found.reason)
-      const isNew = found._tag === "Claimed"
-      binding.holder = isNew ? owner : found.owner
-      binding.admitted = !isNew && found.state === "settled"
-      const conflict = isNew ? undefined : conflictOf(found.guards, { ...write, key: binding.key })
-      return conflict === undefined ? Effect.void : Effect.fail(conflict)
-    }
-  })
-}
-
-/** The client's key, where it has to be admitted before its call goes on with a write of these guards. */
-export const toAdmit = (recorded: string, { binding, key }: Write): Binding | undefined =>
-  binding !== undefined && !binding.admitted && hasOtherExplicitKey(recorded, key.guards) ? binding : undefined
-
-/**
- * Lets the client's key stand for a write that is not done yet, whoever began it. It is kept before the call goes on, so
- * that the key gets what the call gets, however often it comes again.
- */
-export const admit = (
-  store: IdempotencyStore["Service"],
-  tool: Tool.AnyWrite,
-  binding: Binding
-): Effect.Effect<void, TransientError> => {
-  const { holder: owner, key } = binding
-  const settled = store.settle({ key: key.key, owner, result: "", retention: tool.idempotency.unknownRetention })
-  return Effect.matchEffect(settled, {
-    onFailure: unreachable("unknown"),
-    onSuccess: () => Effect.sync(() => void (binding.admitted = true))
-  })
-}
-
 /** Claims the key: the lease when it is ours, else the record as it stands once no live attempt holds it. */
 const claim = (
   task: Task,
@@ -145,20 +96,26 @@ const claim = (
       onSuccess: (found): Effect.Effect<Existing | Lease, ConnectorError | OutcomeUnknown> => {
         if (found._tag === "Claimed") return Effect.succeed(opened)
         if (found._tag === "Unreadable") return unreadable(write.tool, found.reason)
-        const conflict = conflictOf(found.guards, write, found.state)
+        const conflict = ClientKey.conflictOf(found.guards, write, found.state)
         if (conflict !== undefined) return Effect.fail(conflict)
-        const binding = toAdmit(found.guards, write)
+        const binding = ClientKey.toAdopt(found.guards, write)
         if (binding !== undefined) {
-          return Effect.andThen(admit(store, write.tool, binding), claim(task, "unknown", waited, pause))
+          return Effect.andThen(ClientKey.adopt(store, write.tool, binding), claim(task, "unknown", waited, pause))
         }
         if (found.state !== "claimed" || found.lapsed) return Effect.succeed(found)
         if (waited >= maxWait) return Effect.fail(stillRunning())
-        return Effect.flatMap(Effect.interruptible(Effect.sleep(pause)), () =>
+        return Effect.flatMap(Effect.interruptible(pauseIn(write, waited, pause)), () =>
           claim(task, "unknown", waited + pause, Math.min(pause * 2, slowestPoll))
         )
       }
     })
   })
+
+/** What a wait reports counts in millionths, so that what the handler reports then is still more. */
+export const pauseIn = ({ progress }: Write, waited: number, pause: number): Effect.Effect<void> =>
+  progress === undefined || pause < slowestPoll
+    ? Effect.sleep(pause)
+    : Effect.andThen(progress((waited + pause) / 1e6, undefined, "waiting for an earlier call"), Effect.sleep(pause))
 
 /** Goes on from a record that an earlier attempt has left. */
 const meet = Effect.fnUntraced(function* (task: Task, found: Existing): Effect.fn.Return<Done, Refused> {
@@ -202,7 +159,7 @@ const takeOver = Effect.fnUntraced(function* (
   )
   if (Option.isNone(earlier)) return yield* hold(task, opened)
   const stored = yield* StoredResult.make(write.tool, earlier.value)
-  return (yield* settle(task, stored)) ? { stored, earlier: found.guards } : again
+  return (yield* settle(task, stored)) ? { stored, earlier: found.guards, found: true } : again
 })
 
 /** Runs the handler, and ends the hold by what is then known of the write. */
@@ -295,19 +252,21 @@ export const stillRunning = () =>
 
 /**
  * Settles, and tells whether the record was still ours. When the store is down the write is done all the same, so its
- * result is returned, and settled in the background for as long as the lease keeps others away.
+ * result is returned, and settled in the background: a late settle is as good as long as nobody has taken over.
  */
 const settle = ({ later, store, write, owner }: Task, stored: StoredResult.StoredResult): Effect.Effect<boolean> => {
-  const { lease, retention } = write.tool.idempotency
+  const { retention, unknownRetention } = write.tool.idempotency
   const attempt = store.settle({ key: write.key.key, owner, result: stored.text, retention })
   return Effect.catch(attempt, (error) => {
-    const again = Effect.retry(attempt, Schedule.spaced("250 millis").pipe(Schedule.upTo({ duration: lease })))
+    const again = Effect.retry(attempt, backingOff.pipe(Schedule.upTo({ duration: unknownRetention })))
     return Effect.logError("A done write could not be settled yet", error).pipe(
       Effect.andThen(later(logged("A done write was not settled", again))),
       Effect.as(true)
     )
   })
 }
+
+const backingOff = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("30 seconds")])
 
 const release = (task: Task): Effect.Effect<void> => {
   const { store, write, owner } = task
@@ -325,24 +284,6 @@ const markUnknown = ({ store, write, owner }: Task): Effect.Effect<void> =>
 const logged = (message: string, step: Effect.Effect<boolean, StoreError>): Effect.Effect<void> =>
   Effect.asVoid(Effect.catch(step, (error) => Effect.logError(message, error)))
 
-export const unreachable =
-  (applied: "no" | "unknown") =>
-  (error: StoreError): Effect.Effect<never, TransientError> =>
-    Effect.andThen(
-      Effect.logError("The idempotency store failed", error),
-      Effect.fail(
-        new TransientError({
-          message: "The connector can't reach its record of writes, so this call executed nothing",
-          retryAfter: Duration.seconds(1),
-          applied
-        })
-      )
-    )
-
-/** There is a record, and nobody can tell of what: nothing is executed. */
-export const unreadable = (tool: Tool.AnyWrite, reason: string): Effect.Effect<never, OutcomeUnknown> =>
-  Effect.andThen(Effect.logError("The record of a write can't be read", reason), Effect.fail(outcomeUnknown(tool)))
-
 /**
  * The time in which a holder may execute: four fifths of the lease. A process that stood still until then must not write
  * any more, since another may be about to; and what is cut off has a fifth to come to rest. It goes by the clock that says
@@ -356,33 +297,3 @@ const openLease = (clock: Clock.Clock, tool: Tool.AnyWrite, epoch: number): Leas
     Math.max(Number(clock.monotonicTimeNanosUnsafe() - opened) / 1_000_000, clock.currentTimeMillisUnsafe() - openedAt)
   return { epoch, left: () => length - passed() }
 }
-
-/**
- * The guarded fields in which a call differs from the one that has the record. That a client's key is another one counts
- * only for a write that is done: until then the call goes on with it, as any repeat does.
- */
-export const conflictOf = (
-  recorded: string,
-  write: Write,
-  state: Existing["state"] = "claimed"
-): ValidationError | undefined => {
-  const { guards } = write.key
-  if (recorded === guards) return undefined
-  const [first, ...others] = differences(recorded, guards).map((path) => ({
-    path,
-    message: "differs from an earlier call that means the same operation",
-    expected: "the earlier value, or other values in the fields that identify the operation"
-  }))
-  if (first !== undefined) return new ValidationError({ issues: [first, ...others] })
-  return state === "settled" && toAdmit(recorded, write) !== undefined ? possibleDuplicate(write.tool) : undefined
-}
-
-const possibleDuplicate = ({ idempotency: { occurrence } }: Tool.AnyWrite) =>
-  ValidationError.at(
-    "idempotencyKey",
-    "is a new key for a write that was done before under another one, so nothing was executed",
-    `the earlier key to get its result, or the next ${occurrence} to do it once more on purpose`
-  )
-
-export const outcomeUnknown = ({ idempotency: { checkWith } }: Tool.AnyWrite): OutcomeUnknown =>
-  new OutcomeUnknown(checkWith === undefined ? {} : { checkWith })

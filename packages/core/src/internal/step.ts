@@ -36,6 +36,7 @@ export const make =
         binding: undefined,
         attempts,
         find: undefined,
+        progress: undefined,
         execute: ({ left }) => {
           const run = Effect.suspend(() => {
             if (left() <= 0 || attempts.abandoned) return Effect.interrupt

@@ -9,7 +9,9 @@ import { type ConnectorError, OutcomeUnknown, TransientError } from "../Connecto
 import type { Claim, IdempotencyStore, StoreError } from "../IdempotencyStore.ts"
 import * as Retry from "../Retry.ts"
 import { inTime, storeTimeout } from "./boundedStore.ts"
+import * as ClientKey from "./clientKey.ts"
 import * as OneWrite from "./oneWrite.ts"
+import { outcomeUnknown, unreachable, unreadable } from "./storeFault.ts"
 import * as StoredResult from "./storedResult.ts"
 
 /** Another transaction of this key is still open. */
@@ -41,9 +43,9 @@ const waiting = (
     if (waited >= OneWrite.maxWait) return Effect.succeed(OneWrite.stillRunning())
     const { binding, tool } = task.write
     // Under which key the open transaction runs can't be seen.
-    const admitted = binding === undefined || binding.admitted ? Effect.void : OneWrite.admit(task.store, tool, binding)
-    return admitted.pipe(
-      Effect.andThen(Effect.interruptible(Effect.sleep(pause))),
+    const adopted = binding === undefined || binding.adopted ? Effect.void : ClientKey.adopt(task.store, tool, binding)
+    return adopted.pipe(
+      Effect.andThen(Effect.interruptible(OneWrite.pauseIn(task.write, waited, pause))),
       Effect.andThen(
         Effect.suspend(() => waiting(task, transaction, waited + pause, Math.min(pause * 2, OneWrite.slowestPoll)))
       )
@@ -71,13 +73,13 @@ const once = (task: OneWrite.Task, transaction: Transaction): Effect.Effect<Answ
     )
     const meet = (found: Claim): Effect.Effect<Answer, ConnectorError | StoreError | Busy> => {
       if (found._tag === "Claimed") return execute
-      if (found._tag === "Unreadable") return Effect.flip(OneWrite.unreadable(write.tool, found.reason))
-      const conflict = OneWrite.conflictOf(found.guards, write, found.state)
+      if (found._tag === "Unreadable") return Effect.flip(unreadable(write.tool, found.reason))
+      const conflict = ClientKey.conflictOf(found.guards, write, found.state)
       if (conflict !== undefined) return Effect.fail(conflict)
       if (found.state === "settled") return Effect.succeed(OneWrite.replay(write.tool, found))
       if (found.state === "claimed" && !found.lapsed) return Effect.fail(new Busy())
       // Left by an attempt of another kind, before the tool became transactional: only that one can tell.
-      return Effect.succeed(OneWrite.outcomeUnknown(write.tool))
+      return Effect.succeed(outcomeUnknown(write.tool))
     }
     const whole = transaction(Effect.flatMap(store.claim({ key, owner, guards, lease, retention }), meet))
     const ended = Effect.tapCause(inTime(whole, Duration.sum(write.tool.timeout, storeTimeout)), () =>
@@ -89,7 +91,7 @@ const once = (task: OneWrite.Task, transaction: Transaction): Effect.Effect<Answ
       })
     )
     return Effect.catchTags(ended, {
-      StoreError: (error) => (settled ? uncommitted(error) : OneWrite.unreachable("no")(error)),
+      StoreError: (error) => (settled ? uncommitted(error) : unreachable("no")(error)),
       TransientError: (error): Effect.Effect<Answer, TransientError> => {
         // Without the handler having been reached, it is the connector that can't now, and it has said for how long.
         if (attempts.count === begun) return Effect.succeed(error)

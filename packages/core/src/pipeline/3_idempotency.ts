@@ -13,6 +13,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { IdempotencyStore } from "../IdempotencyStore.ts"
 import { bounded } from "../internal/boundedStore.ts"
+import * as ClientKey from "../internal/clientKey.ts"
 import * as OneWrite from "../internal/oneWrite.ts"
 import * as TransactionalWrite from "../internal/transactionalWrite.ts"
 
@@ -102,11 +103,11 @@ export const make = Effect.fnUntraced(function* (
   ): Effect.Effect<OneWrite.Done, OneWrite.Refused> => {
     const { guards } = run.task.write.key
     // The run may be the one that is wrong, so the record decides.
-    if (OneWrite.conflictOf(guards, write) !== undefined) return start(write, restore)
-    const binding = OneWrite.toAdmit(guards, write)
+    if (ClientKey.conflictOf(guards, write) !== undefined) return start(write, restore)
+    const binding = ClientKey.toAdopt(guards, write)
     if (binding !== undefined) {
       return Effect.andThen(
-        OneWrite.admit(store, write.tool, binding),
+        ClientKey.adopt(store, write.tool, binding),
         Effect.suspend(() => begin(write, restore, since))
       )
     }
@@ -139,7 +140,7 @@ export const make = Effect.fnUntraced(function* (
       write.binding === undefined
         ? begin(write, restore)
         : Effect.andThen(
-            OneWrite.bind(store, write, write.binding, owners + ++owned),
+            ClientKey.bind(store, write, write.binding, owners + ++owned),
             Effect.suspend(() => begin(write, restore))
           )
     )

@@ -129,6 +129,7 @@ export interface Findings {
   explanation: string | undefined
   reference: string | undefined
   replay: Replay | undefined
+  found: boolean
   /** That its write was let begin, which is asked and recorded once. */
   admitted: boolean
   readonly attempts: Attempts
@@ -164,5 +165,6 @@ export const recordOf = (findings: Findings, outcome: string, fiber: Fiber.Fiber
     attempts: findings.attempts.count,
     outcome,
     replayed: findings.replay !== undefined,
+    found: findings.found,
     duration: fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - findings.time
   })

@@ -10,7 +10,7 @@ import {
   createMcpHandler,
   DEFAULT_MAX_REQUEST_BODY_SIZE,
   INVALID_REQUEST,
-  type McpHttpHandler,
+  isJsonContentType,
   PARSE_ERROR
 } from "@modelcontextprotocol/server"
 import * as Effect from "effect/Effect"
@@ -19,6 +19,7 @@ import { isUtf8 } from "node:buffer"
 import { type Authenticated, Identity } from "../Identity.ts"
 import type { IdentityUnavailable, Unauthenticated } from "../IdentityError.ts"
 import type { ToolHost } from "../ToolHost.ts"
+import { pack } from "./anyArguments.ts"
 import { credentialsOf } from "./bearer.ts"
 import * as Challenge from "./challenge.ts"
 import * as Guard from "./guard.ts"
@@ -41,10 +42,8 @@ export interface HttpEndpoint {
   ) => Effect.Effect<Authenticated, Unauthenticated | IdentityUnavailable>
   /** The refusal of a caller who was not recognised, and where others find out how to be. */
   readonly challenges: Challenge.Challenges
-  /** What the SDK hands through to the server it asks for. The SDK itself gets no token. */
-  readonly authInfoOf: (caller: Authenticated) => AuthInfo
   /** The SDK's own entry, for each message that is not plain. */
-  readonly sdk: McpHttpHandler
+  readonly viaSdk: (request: Request, caller: Authenticated, message: unknown) => Promise<Response>
 }
 
 export const make = (
@@ -62,14 +61,13 @@ export const make = (
     const maxBodySize = options.maxBodySize ?? DEFAULT_MAX_REQUEST_BODY_SIZE
     const sdk = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        createMcpHandler(({ authInfo }) => server.sdkServer(callerOf(authInfo)), { maxRequestBodySize: maxBodySize })
+        createMcpHandler(({ authInfo }) => server.sdkServer(visitOf(authInfo)), { maxRequestBodySize: maxBodySize })
       ),
       (handler) => Effect.promise(() => handler.close())
     )
     return {
       server,
       maxBodySize,
-      sdk,
       guard: (host, origin) => {
         const sentence = refusalOf(host, origin)
         return sentence === undefined ? undefined : protocolRefusal(403, INVALID_REQUEST, sentence)
@@ -77,13 +75,21 @@ export const make = (
       authenticate: (authorization, query) =>
         Effect.flatMap(credentialsOf(authorization, query), identity.authenticate),
       challenges,
-      authInfoOf: (caller) => ({
-        token: "",
-        clientId: caller.principal.id,
-        scopes: [...caller.principal.scopes],
-        ...(challenges.metadata && { resourceMetadataUrl: challenges.metadata.url }),
-        extra: { caller }
-      })
+      viaSdk: async (request, caller, message) => {
+        let replayed = false
+        const visit: ToolServer.Visit = { ...caller, onReplay: () => (replayed = true) }
+        // What the SDK hands through to the server that it asks for. The SDK itself gets no token.
+        const authInfo = {
+          token: "",
+          clientId: caller.principal.id,
+          scopes: [...caller.principal.scopes],
+          ...(challenges.metadata && { resourceMetadataUrl: challenges.metadata.url }),
+          extra: { visit }
+        }
+        const answer = await sdk.fetch(request, { parsedBody: pack(message), authInfo })
+        if (replayed && isJsonContentType(answer.headers.get("content-type"))) answer.headers.set(...replayedHeader)
+        return answer
+      }
     }
   })
 
@@ -101,7 +107,7 @@ export const parseBody = (bytes: Buffer): unknown => {
   }
 }
 
-const callerOf = (authInfo: AuthInfo | undefined): Authenticated => authInfo?.extra?.["caller"] as Authenticated
+const visitOf = (authInfo: AuthInfo | undefined) => authInfo?.extra?.["visit"] as ToolServer.Visit
 
 export const protocolRefusal = (
   status: number,

@@ -10,7 +10,6 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Authenticated } from "../Identity.ts"
 import { Unauthenticated } from "../IdentityError.ts"
 import type { ToolRequest } from "../ToolHost.ts"
-import { pack } from "./anyArguments.ts"
 import { isDuplicated, queryOf } from "./bearer.ts"
 import * as Endpoint from "./httpEndpoint.ts"
 import { plainRequest } from "./plainRequest.ts"
@@ -73,11 +72,8 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
     message: unknown
   ): Effect.Effect<void> =>
     Effect.promise(async (signal) => {
-      const answer = await endpoint.sdk.fetch(
-        new Request("http://localhost/", { method: "POST", headers: webHeaders(request), signal }),
-        { parsedBody: pack(message), authInfo: endpoint.authInfoOf(caller) }
-      )
-      await writeWeb(response, answer, signal)
+      const web = new Request("http://localhost/", { method: "POST", headers: webHeaders(request), signal })
+      await writeWeb(response, await endpoint.viaSdk(web, caller, message), signal)
     })
 
   return (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> => {

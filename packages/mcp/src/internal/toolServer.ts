@@ -32,8 +32,13 @@ export interface ToolServer {
   readonly host: ToolHost
   /** Answers a request, or is `undefined` when an SDK server has to answer this one. */
   readonly answer: (request: PlainList | PlainCall, caller: Caller) => Effect.Effect<Answer> | undefined
-  /** Makes an SDK server for one caller: for one request over HTTP, for one connection elsewhere. */
-  readonly sdkServer: (caller: Authenticated) => McpServer
+  /** Makes an SDK server for one visit: for one request over HTTP, for one connection elsewhere. */
+  readonly sdkServer: (visit: Visit) => McpServer
+}
+
+/** A caller, and who wants to hear of a replay before its answer leaves. */
+export interface Visit extends Authenticated {
+  readonly onReplay?: () => void
 }
 
 /** What the protocol answers instead of a result; its text is fixed. */
@@ -83,14 +88,13 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
     if (!isDirect(name, caller.principal)) return undefined
     return Effect.map(callHost({ ...caller, name, arguments: args, meta }), (result) => {
       if (result instanceof Fault) return errorMessage(id, result)
-      const replayed = result._meta !== undefined && replayedKey in result._meta
-      return resultMessage(id, JSON.stringify(era === "modern" ? complete(result, info) : result), replayed)
+      return resultMessage(id, JSON.stringify(era === "modern" ? complete(result, info) : result), isReplay(result))
     })
   }
 
   const run = Effect.runPromiseWith(context)
 
-  const sdkServer: ToolServer["sdkServer"] = ({ principal, token: callerToken }) => {
+  const sdkServer: ToolServer["sdkServer"] = ({ onReplay, principal, token: callerToken }) => {
     const server = new McpServer(info, {
       capabilities: { tools: { listChanged: false } },
       cacheHints: { "tools/list": { ttlMs: listTtlMs, cacheScope: "private" } },
@@ -136,6 +140,7 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
       // After an abort the SDK drops whatever this gives, so a rejection says nothing to anybody.
       const result = await run(call, { signal: mcpReq.signal }).catch(() => internalError)
       if (result instanceof Fault) throw protocolError(result)
+      if (isReplay(result)) onReplay?.()
       return server.server.projectCallToolResult(result, tools.find(({ name }) => name === params.name)?.outputSchema)
     })
     return server
@@ -143,6 +148,8 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
 
   return { host, answer, sdkServer }
 }
+
+const isReplay = ({ _meta }: CallToolResult): boolean => _meta !== undefined && replayedKey in _meta
 
 // Progress must rise, and must end with the call, so nothing that a handler left running reports any more.
 const runWhileRising = (host: ToolHost, request: ToolRequest): Effect.Effect<CallToolResult | undefined> => {

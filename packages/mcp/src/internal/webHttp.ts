@@ -5,7 +5,6 @@
 import { isJsonContentType } from "@modelcontextprotocol/server"
 import * as Effect from "effect/Effect"
 import type { Authenticated } from "../Identity.ts"
-import { pack } from "./anyArguments.ts"
 import { queryOf } from "./bearer.ts"
 import { metadataAnswer } from "./challenge.ts"
 import * as Endpoint from "./httpEndpoint.ts"
@@ -61,10 +60,7 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
       // The credential stops here; the principal that it proved goes on.
       headers.delete("authorization")
       const signal = AbortSignal.any([request.signal, interrupted])
-      return endpoint.sdk.fetch(new Request(request.url, { method: "POST", headers, signal }), {
-        parsedBody: pack(message),
-        authInfo: endpoint.authInfoOf(caller)
-      })
+      return endpoint.viaSdk(new Request(request.url, { method: "POST", headers, signal }), caller, message)
     })
 
   return (request: Request): Effect.Effect<Response> => {

@@ -1,0 +1,100 @@
+/**
+ * What a call's keys say against its record: that it differs from the call that made it, or was made under another key of
+ * the client's.
+ */
+import * as Effect from "effect/Effect"
+import { type ConnectorError, type OutcomeUnknown, type TransientError, ValidationError } from "../ConnectorError.ts"
+import { differences, hasOtherExplicitKey, type IdempotencyKey } from "../IdempotencyKey.ts"
+import type { Existing, IdempotencyStore } from "../IdempotencyStore.ts"
+import type * as Tool from "../Tool.ts"
+import { unreachable, unreadable } from "./storeFault.ts"
+
+/** A call of a write, as far as its keys say. */
+export interface Keyed {
+  readonly tool: Tool.AnyWrite
+  readonly key: IdempotencyKey
+  readonly binding: Binding | undefined
+}
+
+/**
+ * The client's own key, where that is not the write's: it may mean this operation and no other. `holder` is who has its
+ * record. It is `adopted` once it stands for a write that was begun under another key, because its call came before that
+ * one was done.
+ */
+export interface Binding {
+  readonly key: IdempotencyKey
+  holder: string
+  adopted: boolean
+}
+
+/** Holds the client's own key to the arguments that it came with first, by the guards of a record that has no result. */
+export const bind = (
+  store: IdempotencyStore["Service"],
+  write: Keyed,
+  binding: Binding,
+  owner: string
+): Effect.Effect<void, ConnectorError | OutcomeUnknown> => {
+  const { key, guards } = binding.key
+  const { lease, unknownRetention: retention } = write.tool.idempotency
+  return Effect.matchEffect(store.claim({ key, owner, guards, lease, retention }), {
+    onFailure: unreachable("no"),
+    onSuccess: (found): Effect.Effect<void, ConnectorError | OutcomeUnknown> => {
+      if (found._tag === "Unreadable") return unreadable(write.tool, found.reason)
+      const isNew = found._tag === "Claimed"
+      binding.holder = isNew ? owner : found.owner
+      binding.adopted = !isNew && found.state === "settled"
+      const conflict = isNew ? undefined : conflictOf(found.guards, { ...write, key: binding.key })
+      return conflict === undefined ? Effect.void : Effect.fail(conflict)
+    }
+  })
+}
+
+/** The client's key, where it has to be adopted before its call goes on with a write of these guards. */
+export const toAdopt = (recorded: string, { binding, key }: Keyed): Binding | undefined =>
+  binding !== undefined && !binding.adopted && hasOtherExplicitKey(recorded, key.guards) ? binding : undefined
+
+/**
+ * Lets the client's key stand for a write that is not done yet, whoever began it. It is kept before the call goes on, so
+ * that the key gets what the call gets, however often it comes again.
+ */
+export const adopt = (
+  store: IdempotencyStore["Service"],
+  tool: Tool.AnyWrite,
+  binding: Binding
+): Effect.Effect<void, TransientError> => {
+  const { holder: owner, key } = binding
+  const settled = store.settle({ key: key.key, owner, result: "", retention: tool.idempotency.unknownRetention })
+  return Effect.matchEffect(settled, {
+    onFailure: unreachable("unknown"),
+    onSuccess: () => Effect.sync(() => void (binding.adopted = true))
+  })
+}
+
+/**
+ * The guarded fields in which a call differs from the one that has the record. That a client's key is another one counts
+ * only for a write that is done: until then the call goes on with it, as any repeat does.
+ */
+export const conflictOf = (
+  recorded: string,
+  write: Keyed,
+  state: Existing["state"] = "claimed"
+): ValidationError | undefined => {
+  const { guards } = write.key
+  if (recorded === guards) return undefined
+  const differing = differences(recorded, guards)
+  const what = "differs from an earlier call that means the same operation"
+  const expected = "the earlier value, or other values in the fields that identify the operation"
+  if (differing.length > 0 && write.tool.idempotency.conflictDetail === "none") {
+    return ValidationError.at("", `an argument ${what}`, expected)
+  }
+  const [first, ...others] = differing.map((path) => ({ path, message: what, expected }))
+  if (first !== undefined) return new ValidationError({ issues: [first, ...others] })
+  return state === "settled" && toAdopt(recorded, write) !== undefined ? possibleDuplicate(write.tool) : undefined
+}
+
+const possibleDuplicate = ({ idempotency: { occurrence } }: Tool.AnyWrite) =>
+  ValidationError.at(
+    "idempotencyKey",
+    "is a new key for a write that was done before under another one, so nothing was executed",
+    `the earlier key to get its result, or the next ${occurrence} to do it once more on purpose`
+  )
