@@ -279,6 +279,19 @@ describe("Credential", () => {
           assert.strictEqual(state.asked, 3)
         })
     )
+
+    it.effect("leaves alone the token that has replaced the refused one", () =>
+      Effect.gen(function* () {
+        const { obtain, state } = source()
+        const { token, refused } = yield* Credential.make(obtain)
+        const first = yield* token
+        yield* TestClock.adjust("60 seconds")
+        yield* token
+        yield* refused(first)
+        assert.strictEqual(textOf(yield* token), "token-number-2")
+        assert.strictEqual(state.asked, 2)
+      })
+    )
   })
 
   describe("revoke", () => {
@@ -338,10 +351,11 @@ describe("Credential", () => {
       assert.strictEqual(yield* Scrubber.scrub(echo), echo)
       yield* token
       assert.strictEqual(yield* Scrubber.scrub(echo), "upstream said: <redacted>")
-      yield* revoke()
+      yield* TestClock.adjust("1 hour")
       yield* token
       assert.strictEqual(yield* Scrubber.scrub(echo), "upstream said: <redacted>")
       yield* TestClock.adjust("1 minute")
+      // The scrubber forgets when the next secret leaves it.
       yield* revoke()
       assert.strictEqual(yield* Scrubber.scrub(echo), echo)
     }).pipe(Effect.provide(Scrubber.layer))

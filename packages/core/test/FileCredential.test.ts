@@ -2,7 +2,7 @@ import { Credential, Upstream } from "@ferrule/core"
 import * as FileCredential from "@ferrule/core/FileCredential"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, layer } from "@effect/vitest"
-import { Cause, Effect, Exit, FileSystem, Redacted } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, FileSystem, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 
 const textOf = ({ value }: Credential.Token) => Redacted.value(value)
@@ -154,6 +154,31 @@ layer(NodeFileSystem.layer)("FileCredential", (it) => {
       yield* put("first-token")
       yield* TestClock.adjust("2 seconds")
       assert.strictEqual(textOf(yield* token), "second-token")
+    })
+  )
+
+  it.effect("does not fall back on a token that was revoked while the file was being read", () =>
+    Effect.gen(function* () {
+      const { path, put, remove } = yield* mounted
+      yield* put("first-token")
+      const files = yield* FileSystem.FileSystem
+      const reading = yield* Deferred.make<void>()
+      let isSlow = false
+      const slow = FileSystem.FileSystem.of({
+        ...files,
+        readFileString: (...args) =>
+          Effect.andThen(isSlow ? Deferred.await(reading) : Effect.void, files.readFileString(...args))
+      })
+      const { token, revoke } = yield* Effect.provideService(FileCredential.make({ path }), FileSystem.FileSystem, slow)
+      yield* token
+      isSlow = true
+      yield* remove
+      yield* TestClock.adjust("1 second")
+      const waiting = yield* Effect.forkChild(faultOf(token))
+      yield* Effect.yieldNow
+      yield* revoke()
+      yield* Deferred.succeed(reading, undefined)
+      assert.strictEqual(yield* Fiber.join(waiting), `The credential file ${path} can't be used: there is no such file`)
     })
   )
 })

@@ -13,6 +13,7 @@ import * as Base64 from "effect/encoding/Base64"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as UrlParams from "effect/http/UrlParams"
+import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -166,7 +167,7 @@ const refusalOf = (
     if (transientCodes.has(code)) {
       return Effect.fail(new TransientError({ message: `${upstream.name} is busy`, applied: "no" }))
     }
-    if (ofCaller.has(code)) return Effect.fail(refusedCaller(upstream.name))
+    if (ofCaller.has(code)) return refuseCaller(upstream.name, code)
     return blame(
       upstream,
       Object.hasOwn(advice, code)
@@ -176,10 +177,20 @@ const refusalOf = (
   })
 }
 
-const refusedCaller = (name: string) =>
-  new AuthorizationError({
-    message: `${name} does not let this connector act for you here. Sign in again; if that does not help, ask who runs it`
-  })
+/** The code is for the operators: a server that says it of every caller is not set up for the exchange. */
+const refuseCaller = (name: string, code: string) =>
+  Effect.logWarning("An authorization server gives no token for a caller").pipe(
+    Effect.annotateLogs({ server: name, code }),
+    // On stdio, stdout carries the protocol.
+    Effect.provideService(Logger.LogToStderr, true),
+    Effect.andThen(
+      Effect.fail(
+        new AuthorizationError({
+          message: `${name} does not let this connector act for you here. Sign in again; if that does not help, ask who runs it`
+        })
+      )
+    )
+  )
 
 const blame = ({ name }: Upstream.Options, reason: string) =>
   Effect.die(new Upstream.Fault({ upstream: name, reason, applied: "no" }))
