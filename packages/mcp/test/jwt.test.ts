@@ -195,12 +195,8 @@ describe("the keys of an issuer", () => {
         const handlers = new Handlers()
         const identity = Identity.layerJwt({ ...options, keyMaxAge: "1 hour", keyRefresh: "10 minutes" })
         const url = yield* serveDesk(handlers, identity.pipe(Layer.provide([http, logger])))
-        const ask = Effect.gen(function* () {
-          return yield* send(
-            url,
-            modern("tools/call", { name: "who", arguments: { name: "x" } }, yield* token({ exp: now + 36_000 }))
-          )
-        })
+        const signed = yield* token({ exp: now + 36_000 })
+        const ask = send(url, modern("tools/call", { name: "who", arguments: { name: "x" } }, signed))
         authority.keys = undefined
         let requests = authority.keyRequests
         const wait = (duration: Duration.Input) =>

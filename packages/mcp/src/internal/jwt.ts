@@ -92,7 +92,6 @@ export const make = Effect.fnUntraced(function* (
     algorithms: [...allowed],
     issuer: options.issuer,
     audience: options.audience,
-    requiredClaims: ["exp"],
     clockTolerance: skew,
     ...(options.type !== undefined && { typ: options.type })
   }
