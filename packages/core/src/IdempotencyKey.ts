@@ -17,7 +17,7 @@ import type { JsonObject } from "./ToolSchema.ts"
 
 /**
  * `key` names the record. `guards` lists the guarded fields, and the free ones marked as such, each with a tag of its
- * value. `reference` names the operation to its own caller: `keyOf` makes the key of it, for that caller alone.
+ * value. `reference` names the operation to its own caller: `keysOf` makes the keys that it may have, for that caller alone.
  *
  * @category models
  * @since 0.1.0
@@ -30,7 +30,8 @@ export interface IdempotencyKey {
 
 /**
  * Derives the key of a call from its decoded arguments, or takes the client's `explicit` key, in which case every field
- * that is not free is guarded. With `by`, a derived key's guards say under which explicit key the call was made.
+ * that is not free is guarded. With `by`, a derived key's guards say under which explicit key the call was made, and those of
+ * a key that a tenant shares say by whom.
  *
  * Fails with a `ValidationError` when a field has no exact JSON form, or when the explicit key is not 16 to 255 of
  * `A-Z a-z 0-9 _ . : -`.
@@ -64,7 +65,10 @@ export const derive = (
       return ""
     }
 
-    const owner = ownerOf(principal)
+    // A key that is bound to an operation is its client's own, whoever shares the operation.
+    const isShared =
+      isSharedBy(tool, principal) && (explicit === undefined || tool.idempotency.occurrence === undefined)
+    const owner = isShared ? tenantOf(principal) : ownerOf(principal)
     let material = part(connector) + owner + part(tool.name) + part(String(version))
     if (explicit !== undefined) material += part("explicit") + part(explicit)
     else {
@@ -87,30 +91,54 @@ export const derive = (
       tagged.push(explicitMark)
       texts.push(part(explicitMark) + part(by))
     }
+    if (isShared) {
+      tagged.push(principalMark)
+      texts.push(principalText(principal))
+    }
     const [first, ...others] = issues
     if (first !== undefined) return Effect.fail(new ValidationError({ issues: [first, ...others] }))
     return Effect.flatMapEager(sha256(material), (reference) => {
-      // What no store holds salts each tag, so that equal values in two records can't be seen to be equal.
-      const salt = reference.slice(0, 22)
-      const salted = texts.map((text) => salt + text)
+      const salted = texts.map((text) => saltOf(reference) + text)
       salted.push(owner + reference)
       return Effect.mapEager(sha256All(salted), (hashes) => {
-        const guards = tagged.map((name, index) => `${name}:${hashes[index].slice(0, 11)};`).join("")
+        const guards = tagged.map((name, index) => `${name}:${tagOf(hashes[index])};`).join("")
         return { key: hashes[tagged.length], guards, reference }
       })
     })
   })
 
 /**
- * Makes the key of an operation that this caller has a reference to. With another caller's reference it names no record.
+ * The keys that an operation may have which this caller has a reference to: its own, and its tenant's, of which only a record
+ * with these guards is of an operation that the caller began. With another caller's reference neither is.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const keyOf = (principal: PrincipalData, reference: string): Effect.Effect<string> =>
-  sha256(ownerOf(principal) + reference)
+export const keysOf = (
+  principal: PrincipalData,
+  reference: string
+): Effect.Effect<{ readonly own: string; readonly shared: string; readonly begunBy: string }> =>
+  Effect.map(
+    sha256All([
+      ownerOf(principal) + reference,
+      tenantOf(principal) + reference,
+      saltOf(reference) + principalText(principal)
+    ]),
+    ([own, shared, tag]) => ({ own, shared, begunBy: `${principalMark}:${tagOf(tag)};` })
+  )
+
+const isSharedBy = ({ idempotency }: Tool.AnyWrite, { tenant }: PrincipalData): boolean =>
+  idempotency.sharedWith !== undefined && tenant !== undefined
 
 const ownerOf = ({ id, tenant }: PrincipalData): string => part(tenant ?? "") + part(id)
+
+/** No principal's id is written so, since a part begins with its length. */
+const tenantOf = ({ tenant }: PrincipalData): string => `${part(tenant ?? "")}*`
+
+/** What no store holds salts each tag, so that equal values in two records can't be seen to be equal. */
+const saltOf = (reference: string): string => reference.slice(0, 22)
+
+const tagOf = (hash: string): string => hash.slice(0, 11)
 
 const badKey = () =>
   ValidationError.at(
@@ -122,8 +150,12 @@ const badKey = () =>
 /** Before the name of a field that is free: it may differ, and then it is said. */
 const freeMark = "~"
 
-/** Stands for the explicit key among the guards: no field has this name. */
-const explicitMark = "!idempotencyKey"
+/** Before what stands among the guards and is no field: the explicit key, and who began what a tenant shares. */
+const noField = "!"
+const explicitMark = `${noField}idempotencyKey`
+const principalMark = `${noField}principal`
+
+const principalText = ({ id }: PrincipalData): string => part(principalMark) + part(id)
 
 /** With its length before it, so that no choice of parts makes two lists read alike. */
 const part = (text: string): string => `${text.length}:${text}`
@@ -135,7 +167,7 @@ const part = (text: string): string => `${text.length}:${text}`
  * @since 0.1.0
  */
 export const differences = (recorded: string, called: string): ReadonlyArray<string> =>
-  differing(recorded, called).filter((field) => !field.startsWith(freeMark) && field !== explicitMark)
+  differing(recorded, called).filter((field) => !field.startsWith(freeMark) && !field.startsWith(noField))
 
 /**
  * Tells whether two calls of one derived key were made under explicit keys that differ. A call without one is nobody's
@@ -148,6 +180,17 @@ export const hasOtherExplicitKey = (recorded: string, called: string): boolean =
   const before = tags(recorded).get(explicitMark)
   const now = tags(called).get(explicitMark)
   return before !== undefined && now !== undefined && before !== now
+}
+
+/**
+ * Tells whether another member of the tenant has begun the operation.
+ *
+ * @category comparing
+ * @since 0.1.0
+ */
+export const isBegunByAnother = (recorded: string, called: string): boolean => {
+  const caller = tags(called).get(principalMark)
+  return caller !== undefined && caller !== tags(recorded).get(principalMark)
 }
 
 /**

@@ -142,6 +142,8 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
         tool,
         key,
         binding: isBound ? { key: given, holder: "", adopted: false } : undefined,
+        isTold:
+          tool.idempotency.sharedWith === undefined || (yield* isTold(tool.idempotency.sharedWith, principal, input)),
         attempts,
         execute: (lease) => admit(tool, principal, findings, execute(execution, lease)),
         find: find(execution),
@@ -190,6 +192,10 @@ const refuse = (
       replay: findings.replay
     })
   )
+
+/** Whether the caller is told what became of a write that another member of its tenant began. It is asked before the store. */
+const isTold = (policy: Policy.Policy<object>, principal: PrincipalData, input: object): Effect.Effect<boolean> =>
+  Effect.map(Policy.decide(policy, principal, input), ({ _tag }) => _tag === "Allowed")
 
 /** The store, if it can give what the tools' recoveries ask of it. */
 const storeFor = (writes: ReadonlyArray<Tool.AnyWrite>) =>

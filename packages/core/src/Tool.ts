@@ -52,10 +52,15 @@ export type Recovery = "repeatable" | "downstream-key" | "reconcile" | "transact
  * A call that has another value in a guarded field than an operation's first call is refused. `conflictDetail` says whether
  * the refusal names these fields (`"fields"`) or none (`"none"`); it never says their values.
  *
+ * An operation is its principal's own. `sharedWith` makes it the tenant's, as for a fleet of agents that work on the same
+ * things: an equal call of any member is the same operation. A member whom the policy allows is answered as the one who began
+ * it is, and may go on with it; any other is refused with one sentence, whatever has become of the write. Whether a rule
+ * holds that can't be checked counts as no.
+ *
  * @category models
  * @since 0.1.0
  */
-export type Idempotency<Field extends string, R extends Recovery> = {
+export type Idempotency<Field extends string, R extends Recovery, Input = never> = {
   readonly identity: ReadonlyArray<Field>
   readonly free?: ReadonlyArray<Field>
   readonly recovery: R
@@ -66,6 +71,7 @@ export type Idempotency<Field extends string, R extends Recovery> = {
   readonly migrate?: (result: Schema.Json) => Schema.Json | undefined
   readonly recordFailures?: boolean
   readonly conflictDetail?: "fields" | "none"
+  readonly sharedWith?: Policy.Policy<Input>
 } & ("unknown" extends R ? { readonly checkWith: string } : { readonly checkWith?: string })
 
 /**
@@ -127,7 +133,7 @@ export interface WriteOptions<
   R extends Recovery,
   Services = never
 > extends Options<Input, Output, Services> {
-  readonly idempotency: Idempotency<keyof Input["Type"] & string, R>
+  readonly idempotency: Idempotency<keyof Input["Type"] & string, R, Input["Type"]>
   /** False when the tool only adds and never changes or removes what is there (true). */
   readonly destructive?: boolean
 }
@@ -193,6 +199,8 @@ export interface Write<
     readonly migrate: ((result: Schema.Json) => Schema.Json | undefined) | undefined
     readonly recordFailures: boolean
     readonly conflictDetail: "fields" | "none"
+    /** Whom an operation is shared with among its tenant; it is its principal's own where this is undefined. */
+    readonly sharedWith: Policy.Policy<Input["Type"]> | undefined
     readonly checkWith: string | undefined
   }
 }
@@ -271,7 +279,8 @@ export const write = <
     version = 1,
     maxStoredSize = 65_536,
     recordFailures = false,
-    conflictDetail = "fields"
+    conflictDetail = "fields",
+    sharedWith
   } = options.idempotency
   const occurrence: string | undefined = options.idempotency.occurrence
   const named: ReadonlyArray<string> = options.idempotency.identity
@@ -297,6 +306,9 @@ export const write = <
     faults.push(
       "idempotency.recordFailures can't be had with transactional: a failure undoes the transaction, record and all"
     )
+  }
+  if (sharedWith !== undefined && recovery === "transactional") {
+    faults.push("idempotency.sharedWith can't be had with transactional: whose an open transaction is can't be seen")
   }
   const retention = Duration.fromInputUnsafe(options.idempotency.retention ?? "24 hours")
   if (Duration.toMillis(retention) < 60_000 || !Duration.isFinite(retention)) {
@@ -331,6 +343,7 @@ export const write = <
       migrate,
       recordFailures,
       conflictDetail,
+      sharedWith,
       checkWith
     }
   })

@@ -40,6 +40,14 @@ Tool.write("a", { ...common, idempotency: { identity: ["queue"], free: ["colour"
 // @ts-expect-error
 Tool.write("a", { ...common, idempotency: { identity: ["queue"], recovery: "unknown" } })
 
+// A rule of who shares a write over arguments that the tool does not take.
+const wrong = Policy.predicate("it is red", (_, { colour }: { readonly colour: string }) => colour === "red")
+// @ts-expect-error
+Tool.write("a", { ...common, idempotency: { identity: ["queue"], recovery: "repeatable", sharedWith: wrong } })
+
+const right = Policy.predicate("it is billing's", (_, { queue }: { readonly queue: string }) => queue === "billing")
+Tool.write("a", { ...common, idempotency: { identity: ["queue"], recovery: "repeatable", sharedWith: right } })
+
 // A tool without `allow`.
 // @ts-expect-error
 Tool.read("a", { title: "Title", description: "Does a thing.", input, output })

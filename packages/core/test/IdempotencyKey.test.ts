@@ -19,7 +19,7 @@ describe("IdempotencyKey", () => {
       assert.strictEqual(key, "IKuy35E_jWDbfYMaSugAMJYKF9CL2ADk_nBzomaiYfs")
       assert.strictEqual(guards, "amount:4V94m6EiOie;")
       assert.strictEqual(reference, "6l6jocSS4fB3jtxxv6nVcQo8-Uk7MWsv8f0xWxKfN5k")
-      assert.strictEqual(yield* IdempotencyKey.keyOf(clerk, reference), key)
+      assert.strictEqual((yield* IdempotencyKey.keysOf(clerk, reference)).own, key)
       assert.strictEqual((yield* derive({ memo: "x", amount: 100, account: "rent" })).key, key)
     })
   )

@@ -1,19 +1,27 @@
 /**
- * What a call's keys say against its record: that it differs from the call that made it, or was made under another key of
- * the client's.
+ * What a call's keys say against its record: that it is another member's of the tenant, that it differs from the call that
+ * made it, or that it was made under another key of the client's.
  */
 import * as Effect from "effect/Effect"
-import { type ConnectorError, type OutcomeUnknown, type TransientError, ValidationError } from "../ConnectorError.ts"
-import { differences, hasOtherExplicitKey, type IdempotencyKey } from "../IdempotencyKey.ts"
+import {
+  AuthorizationError,
+  type ConnectorError,
+  type OutcomeUnknown,
+  type TransientError,
+  ValidationError
+} from "../ConnectorError.ts"
+import { differences, hasOtherExplicitKey, type IdempotencyKey, isBegunByAnother } from "../IdempotencyKey.ts"
 import type { Existing, IdempotencyStore } from "../IdempotencyStore.ts"
 import type * as Tool from "../Tool.ts"
-import { unreachable, unreadable } from "./storeFault.ts"
+import { logUnreadable, unreachable, unreadable } from "./storeFault.ts"
 
 /** A call of a write, as far as its keys say. */
 export interface Keyed {
   readonly tool: Tool.AnyWrite
   readonly key: IdempotencyKey
   readonly binding: Binding | undefined
+  /** Whether the caller is told what became of what another member of its tenant began. */
+  readonly isTold: boolean
 }
 
 /**
@@ -39,7 +47,7 @@ export const bind = (
   return Effect.matchEffect(store.claim({ key, owner, guards, lease, retention }), {
     onFailure: unreachable("no"),
     onSuccess: (found): Effect.Effect<void, ConnectorError | OutcomeUnknown> => {
-      if (found._tag === "Unreadable") return unreadable(write.tool, found.reason)
+      if (found._tag === "Unreadable") return unreadableOf(write, found.reason)
       const isNew = found._tag === "Claimed"
       binding.holder = isNew ? owner : found.owner
       binding.adopted = !isNew && found.state === "settled"
@@ -71,16 +79,18 @@ export const adopt = (
 }
 
 /**
- * The guarded fields in which a call differs from the one that has the record. That a client's key is another one counts
- * only for a write that is done: until then the call goes on with it, as any repeat does.
+ * Why a call may not go on with a record; it comes before anything else that is said of one. The record is another member's,
+ * or the call differs in guarded fields from the one that has it. That a client's key is another one counts only for a
+ * write that is done: until then the call goes on with it, as any repeat does.
  */
 export const conflictOf = (
   recorded: string,
   write: Keyed,
   state: Existing["state"] = "claimed"
-): ValidationError | undefined => {
+): ValidationError | AuthorizationError | undefined => {
   const { guards } = write.key
   if (recorded === guards) return undefined
+  if (!write.isTold && isBegunByAnother(recorded, guards)) return anothers()
   const differing = differences(recorded, guards)
   const what = "differs from an earlier call that means the same operation"
   const expected = "the earlier value, or other values in the fields that identify the operation"
@@ -91,6 +101,16 @@ export const conflictOf = (
   if (first !== undefined) return new ValidationError({ issues: [first, ...others] })
   return state === "settled" && toAdopt(recorded, write) !== undefined ? possibleDuplicate(write.tool) : undefined
 }
+
+/** Of a record that can't be read, nobody can tell whose it is. */
+export const unreadableOf = (write: Keyed, reason: string): Effect.Effect<never, AuthorizationError | OutcomeUnknown> =>
+  write.isTold ? unreadable(write.tool, reason) : Effect.andThen(logUnreadable(reason), Effect.fail(anothers()))
+
+/** The same words in every case. */
+const anothers = () =>
+  new AuthorizationError({
+    message: "This may be an operation that another member of the tenant has begun, of which you are told nothing."
+  })
 
 const possibleDuplicate = ({ idempotency: { occurrence } }: Tool.AnyWrite) =>
   ValidationError.at(

@@ -21,7 +21,7 @@ import type { Existing, IdempotencyStore, StoreError } from "../IdempotencyStore
 import { type Attempts, isUncertain, type Lease } from "../pipeline/4_execute.ts"
 import type * as Tool from "../Tool.ts"
 import * as ClientKey from "./clientKey.ts"
-import { outcomeUnknown, unreachable, unreadable } from "./storeFault.ts"
+import { outcomeUnknown, unreachable } from "./storeFault.ts"
 import * as StoredResult from "./storedResult.ts"
 
 /**
@@ -95,7 +95,7 @@ const claim = (
       onFailure: (error) => Effect.andThen(release(task), unreachable(applied)(error)),
       onSuccess: (found): Effect.Effect<Existing | Lease, ConnectorError | OutcomeUnknown> => {
         if (found._tag === "Claimed") return Effect.succeed(opened)
-        if (found._tag === "Unreadable") return unreadable(write.tool, found.reason)
+        if (found._tag === "Unreadable") return ClientKey.unreadableOf(write, found.reason)
         const conflict = ClientKey.conflictOf(found.guards, write, found.state)
         if (conflict !== undefined) return Effect.fail(conflict)
         const binding = ClientKey.toAdopt(found.guards, write)

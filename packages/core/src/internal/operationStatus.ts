@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Program } from "../Connector.ts"
 import { TransientError } from "../ConnectorError.ts"
-import { keyOf } from "../IdempotencyKey.ts"
+import { keysOf } from "../IdempotencyKey.ts"
 import type { Existing, IdempotencyStore, Unreadable } from "../IdempotencyStore.ts"
 import type { Policy } from "../Policy.ts"
 import { Principal } from "../Principal.ts"
@@ -20,11 +20,12 @@ const input = Schema.Struct({
 })
 
 const output = Schema.Struct({
-  state: Schema.Literals(["running", "done", "unknown", "none"]).annotate({
+  state: Schema.Literals(["running", "done", "unknown", "others", "none"]).annotate({
     description:
       "running: wait, then repeat the same call. done: repeating the same call returns its result. unknown: an attempt was " +
-      "cut off, and it may have been applied. none: nothing of it is recorded. Unless a call is still running or it is longer " +
-      "ago than records are kept, nothing was applied."
+      "cut off, and it may have been applied. others: another member of your tenant began it; repeating the same call says " +
+      "what you may know. none: nothing of it is recorded. Unless a call is still running or it is longer ago than records " +
+      "are kept, nothing was applied."
   }),
   since: Schema.optionalKey(
     Schema.String.check(Schema.isMaxLength(40)).annotate({
@@ -46,7 +47,7 @@ export const tool = (connector: string, allow: Policy): Tool.AnyRead =>
     openWorld: false
   })
 
-/** Looks for the operation under the caller's own name, so the reference of another caller's finds nothing. */
+/** Looks for the operation under the caller's own name and its tenant's, so the reference of a stranger's finds nothing. */
 export const program = (store: IdempotencyStore["Service"]): Program => ({
   find: undefined,
   services: Context.empty(),
@@ -54,7 +55,13 @@ export const program = (store: IdempotencyStore["Service"]): Program => ({
     Effect.gen(function* () {
       const { reference } = given as typeof input.Type
       const principal = yield* Effect.flatMap(Effect.serviceOption(Principal), Effect.fromOption)
-      return statusOf(yield* store.read(yield* keyOf(principal, reference)))
+      const { begunBy, own, shared } = yield* keysOf(principal, reference)
+      const record = yield* store.read(own)
+      if (record !== undefined || principal.tenant === undefined) return statusOf(record)
+      const tenants = yield* store.read(shared)
+      // Without the call's arguments, the tool can't ask its policy who may know more.
+      const isOthers = tenants?._tag === "Existing" && !tenants.guards.includes(begunBy)
+      return isOthers ? { state: "others" } : statusOf(tenants)
     }).pipe(
       Effect.catchTags({
         StoreError: (error) =>

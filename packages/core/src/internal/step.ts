@@ -34,6 +34,8 @@ export const make =
         // The same guards, since the write's own record is gone when it failed without writing.
         key: { key, guards: parent.guards, reference: parent.reference },
         binding: undefined,
+        // Who may go on with the whole may go on with its parts.
+        isTold: true,
         attempts,
         find: undefined,
         progress: undefined,

@@ -23,7 +23,10 @@ export const unreachable =
 
 /** There is a record, and nobody can tell of what: nothing is executed. */
 export const unreadable = (tool: Tool.AnyWrite, reason: string): Effect.Effect<never, OutcomeUnknown> =>
-  Effect.andThen(Effect.logError("The record of a write can't be read", reason), Effect.fail(outcomeUnknown(tool)))
+  Effect.andThen(logUnreadable(reason), Effect.fail(outcomeUnknown(tool)))
+
+export const logUnreadable = (reason: string): Effect.Effect<void> =>
+  Effect.logError("The record of a write can't be read", reason)
 
 export const outcomeUnknown = ({ idempotency: { checkWith } }: Tool.AnyWrite): OutcomeUnknown =>
   new OutcomeUnknown(checkWith === undefined ? {} : { checkWith })
