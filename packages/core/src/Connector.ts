@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import { type ConnectorError, DefinitionError } from "./ConnectorError.ts"
 import type { IdempotencyStore } from "./IdempotencyStore.ts"
 import type { Operation } from "./Operation.ts"
@@ -134,7 +135,7 @@ export interface Connector<Name extends string, Tools extends Tool.Any> {
     // oxlint-disable-next-line typescript/no-explicit-any
     <H extends HandlersOf<Tools, any>, E, R>(
       handlers: Effect.Effect<H & Exactly<H, Tools["name"]>, E, R>
-    ): Layer.Layer<Handlers<Name>, E, R | Exclude<ServicesOf<H>, Principal | Operation>>
+    ): Layer.Layer<Handlers<Name>, E, Exclude<R, Scope.Scope> | Exclude<ServicesOf<H>, Principal | Operation>>
     // Last, since that is the one whose fault the compiler names: the missing handler, or the error that is no class.
     // oxlint-disable-next-line typescript/no-explicit-any
     <H extends HandlersOf<Tools, any>>(

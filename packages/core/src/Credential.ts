@@ -19,6 +19,7 @@ import type * as Scope from "effect/Scope"
 import { type ConnectorError, DefinitionError, TransientError } from "./ConnectorError.ts"
 import * as Renewal from "./internal/renewal.ts"
 import { tokenFault } from "./internal/tokenText.ts"
+import * as Scrubber from "./Scrubber.ts"
 import { Fault } from "./Upstream.ts"
 
 /**
@@ -76,7 +77,7 @@ export const layerStatic = (token: Redacted.Redacted<string>): Layer.Layer<Crede
     Effect.suspend(() => {
       const fault = tokenFault(Redacted.value(token))
       if (fault !== undefined) return Effect.fail(new DefinitionError({ subject: "The credential", faults: [fault] }))
-      return make(Effect.succeed({ value: token }))
+      return Effect.andThen(Scrubber.watch(token), make(Effect.succeed({ value: token })))
     })
   )
 

@@ -250,7 +250,9 @@ export class Identity extends Context.Service<
       Identity,
       Effect.gen(function* () {
         const { authenticate } = yield* Identity
-        const credentials = Credentials.Bearer({ token: Config.isConfig(token) ? yield* token : token })
+        const secret = Config.isConfig(token) ? yield* token : token
+        yield* Scrubber.watch(secret)
+        const credentials = Credentials.Bearer({ token: secret })
         return Identity.of({
           authenticate: (presented) =>
             presented._tag === "Process" ? authenticate(credentials) : Effect.fail(refusal(presented))

@@ -2,6 +2,7 @@
  * Asks the authorization server about tokens (RFC 7662), for those that say nothing themselves or can be revoked.
  */
 import { DefinitionError } from "@ferrule/core/ConnectorError"
+import * as Scrubber from "@ferrule/core/Scrubber"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
@@ -11,6 +12,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import { IdentityUnavailable } from "../IdentityError.ts"
 import * as AcceptedTokens from "./acceptedTokens.ts"
@@ -34,7 +36,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   AcceptedTokens.AcceptedTokens["principalOf"],
   DefinitionError | Config.ConfigError,
-  HttpClient.HttpClient
+  HttpClient.HttpClient | Scope.Scope | Scope.Scope
 > {
   const subject = "Identity.layerIntrospection"
   const { clientSecret } = options
@@ -48,6 +50,7 @@ export const make = Effect.fnUntraced(function* (
     ...durationFault("cacheFor", cacheFor, [0, "1 hour"])
   ]
   if (faults.length > 0) return yield* new DefinitionError({ subject, faults })
+  yield* Scrubber.watch(secret)
 
   const client = yield* HttpClient.HttpClient
   const asked = HttpClientRequest.post(options.endpoint).pipe(
