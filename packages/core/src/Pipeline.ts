@@ -16,7 +16,7 @@ import * as OperationStatus from "./internal/operationStatus.ts"
 import * as Step from "./internal/step.ts"
 import { beforehand } from "./internal/verdict.ts"
 import { validate } from "./pipeline/1_validate.ts"
-import { authorize } from "./pipeline/2_authorize.ts"
+import { authorize, decide } from "./pipeline/2_authorize.ts"
 import * as Idempotency from "./pipeline/3_idempotency.ts"
 import { execute, find, type Lease } from "./pipeline/4_execute.ts"
 import {
@@ -143,7 +143,9 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
         key,
         binding: isBound ? { key: given, holder: "", adopted: false } : undefined,
         isTold:
-          tool.idempotency.sharedWith === undefined || (yield* isTold(tool.idempotency.sharedWith, principal, input)),
+          tool.idempotency.sharedWith === undefined ||
+          // Asked before the store is.
+          (yield* decide(tool.idempotency.sharedWith, principal, input, services))._tag === "Allowed",
         attempts,
         execute: (lease) => admit(tool, principal, findings, execute(execution, lease)),
         find: find(execution),
@@ -192,10 +194,6 @@ const refuse = (
       replay: findings.replay
     })
   )
-
-/** Whether the caller is told what became of a write that another member of its tenant began. It is asked before the store. */
-const isTold = (policy: Policy.Policy<object>, principal: PrincipalData, input: object): Effect.Effect<boolean> =>
-  Effect.map(Policy.decide(policy, principal, input), ({ _tag }) => _tag === "Allowed")
 
 /** The store, if it can give what the tools' recoveries ask of it. */
 const storeFor = (writes: ReadonlyArray<Tool.AnyWrite>) =>

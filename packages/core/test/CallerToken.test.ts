@@ -118,6 +118,26 @@ describe("the caller's token", () => {
     })
   )
 
+  it.effect("is nowhere in the context of a rule that says with whom a write is shared", () =>
+    Effect.gen(function* () {
+      const found: Array<ReadonlyArray<string>> = []
+      const sharedWith = Policy.predicate("nobody is told", () =>
+        Effect.map(Effect.context(), (context) => found.push(findInContext(context, token)) > 0)
+      )
+      const Shared = Tool.write("make", {
+        ...common,
+        idempotency: { identity: ["name"], recovery: "repeatable", sharedWith }
+      })
+      const Sharing = Connector.make("sharing", { version: "1.0.0", tools: [Shared] })
+      const services = Layer.merge(Sharing.toLayer({ make: Effect.succeed }), IdempotencyStore.layerMemory)
+      const pipeline = yield* Effect.provide(Pipeline.make(Sharing), services)
+      const principal = Principal.make({ id: "ada", tenant: "acme", roles: ["maker"] })
+      const callerToken = Redacted.make(token)
+      yield* pipeline.call({ tool: "make", arguments: { name: "x" }, principal, callerToken })
+      assert.deepStrictEqual(found, [[]])
+    })
+  )
+
   it.effect("is absent where the transport had none", () =>
     Effect.gen(function* () {
       const { atStore, pipeline } = yield* setUp

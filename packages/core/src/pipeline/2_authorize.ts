@@ -22,18 +22,26 @@ export const authorize = (
   input: object,
   services: Context.Context<never>,
   findings: Findings
-): Effect.Effect<void, AuthorizationError | TransientError> => {
+): Effect.Effect<void, AuthorizationError | TransientError> =>
+  Effect.flatMapEager(decide(tool.allow, principal, input, services), (decision) => {
+    findings.explanation = Policy.explain(decision)
+    return decision._tag === "Allowed" ? Effect.void : refuse(tool, decision, findings)
+  })
+
+/** Decides by one of a tool's policies, whose predicates are as far from the caller's token as a handler is. */
+export const decide = (
+  policy: Policy.Any,
+  principal: PrincipalData,
+  input: object,
+  services: Context.Context<never>
+): Effect.Effect<Policy.Decision> => {
   // `Connector.Requirements` has brought what its predicates ask into the services.
-  const given = Policy.decide(tool.allow as Policy.Policy<object>, principal, input)
-  const decided: Effect.Effect<Policy.Decision> = Exit.isExit(given)
+  const given = Policy.decide(policy as Policy.Policy<object>, principal, input)
+  return Exit.isExit(given)
     ? given
     : Effect.updateContext(given, (context: Context.Context<never>) =>
         withMissing(CallerToken.takenFrom(context), services)
       )
-  return Effect.flatMapEager(decided, (decision) => {
-    findings.explanation = Policy.explain(decision)
-    return decision._tag === "Allowed" ? Effect.void : refuse(tool, decision, findings)
-  })
 }
 
 const refuse = (
