@@ -16,7 +16,7 @@ import {
 } from "@ferrule/core"
 import { TestClient } from "@ferrule/core/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Logger, Option, Schedule, Schema, type Scope } from "effect"
+import { Duration, Effect, Fiber, Latch, Logger, Option, Schedule, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 
 const Text = Schema.String.check(Schema.isMaxLength(500)).annotate({ description: "A text." })
@@ -177,6 +177,20 @@ describe("a write that a tenant shares", () => {
     yield* call(bea, vase)
     const error = yield* Effect.flip(call(lea, { ...vase, color: "blue" }))
     assert.deepStrictEqual(error._tag === "ValidationError" && error.issues.map(({ path }) => path), ["color"])
+  })
+
+  test("is answered to one who is told while one who is not is being refused", function* () {
+    const store = yield* IdempotencyStore
+    const gate = Latch.makeUnsafe(true)
+    const slow = { ...store, claim: (...args: Parameters<typeof store.claim>) => gate.whenOpen(store.claim(...args)) }
+    const { call } = yield* Effect.provideService(world(), IdempotencyStore, slow)
+    yield* call(bea, vase)
+    yield* gate.close
+    const refused = yield* Effect.forkChild(Effect.flip(call(cy, vase)), { startImmediately: true })
+    const told = yield* Effect.forkChild(call(lea, vase), { startImmediately: true })
+    yield* gate.open
+    assert.strictEqual((yield* Fiber.join(refused))._tag, "AuthorizationError")
+    assert.deepStrictEqual((yield* Fiber.join(told)).result, { id: "item 1" })
   })
 
   test("has a status for the one who began it alone", function* () {

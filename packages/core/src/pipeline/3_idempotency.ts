@@ -117,12 +117,16 @@ export const make = Effect.fnUntraced(function* (
         Effect.succeed({ stored, earlier: guards }),
       onFailure: (cause) =>
         Clock.clockWith((clock) =>
-          run.task.released && clock.currentTimeMillisUnsafe() - since < OneWrite.maxWait
+          (run.task.released || isOnlyIts(run, write)) && clock.currentTimeMillisUnsafe() - since < OneWrite.maxWait
             ? begin(write, restore, since)
             : Effect.failCause(cause)
         )
     })
   }
+
+  /** A run that was refused since its caller may not be told of the operation says nothing to one who may. */
+  const isOnlyIts = ({ task }: Run, { isTold }: OneWrite.Write): boolean =>
+    isTold && !task.write.isTold && task.write.attempts.count === 0
 
   const begin = (
     write: OneWrite.Write,
