@@ -94,8 +94,8 @@ export const prove = (holds: boolean, sentence: string) =>
     Effect.sync(() => Screen.proved(sentence))
   )
 
-/** Plays a scene, and says which one it was when it fails. */
-export const scene = <E, R>(letter: string, headline: string, story: Effect.Effect<void, E, R>) =>
+/** Plays a scene, gives what it leaves to the next ones, and says which one it was when it fails. */
+export const scene = <A, E, R>(letter: string, headline: string, story: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     Screen.scene(letter, headline)
     return story
