@@ -3,7 +3,8 @@
  *
  * Make it in the layer of the service that handlers use, over the `Credential` of that upstream. It goes by `fetch`, sends
  * to the declared address alone, by https (or to this machine), and follows no redirect, so the token gets nowhere else. The
- * token is in no request, response, error or span that the client hands out. A span's `traceparent` goes along.
+ * token is in no request, response, error or span that the client hands out, and no span has the values of a query. A span's
+ * `traceparent` goes along.
  *
  * When the upstream answers 401, that token is dropped and the request is sent once more with another. That is safe for a
  * write too: 401 says that the upstream has done nothing (RFC 9110, section 15.5.2).
@@ -86,7 +87,7 @@ export const make = Effect.fnUntraced(function* (
       // What an upstream links to, such as the next page, has its whole address.
       const request = URL.canParse(given.url) ? given : HttpClientRequest.prependUrl(given, base)
       const target = Option.getOrUndefined(HttpClientRequest.toUrl(request))
-      if (target?.href.startsWith(base) !== true)
+      if (target?.href.startsWith(base) !== true || climbs.test(target.pathname))
         return blame(name, `was to be sent a request for what is not below ${base}`)
       return Effect.flatMap(classify(attempt(request)), ([response]) => {
         const { status } = response
@@ -119,6 +120,12 @@ export const withIdempotencyKey =
     )
 
 const bearer = (token: Redacted.Redacted<string>) => Redacted.make(`Bearer ${Redacted.value(token)}`)
+
+/**
+ * Two dots that lead out of the path for a server which undoes its escapes before it reads it, or drops what follows a
+ * semicolon. Two dots between slashes are gone from a URL's path by then.
+ */
+const climbs = /(\/|%2f|%5c)(\.|%2e){2}(\/|%2f|%5c|;|%3b|$)/i
 
 /** A stream may have been used up by the first attempt. */
 const canBeSentAgain = ({ body }: HttpClientRequest.HttpClientRequest): boolean =>

@@ -267,7 +267,11 @@ describe("UpstreamClient", () => {
           `${url}/apix`,
           "/../admin",
           "/tickets/../../admin",
-          "/%2e%2e/admin"
+          "/%2e%2e/admin",
+          "/tickets/..%2f..%2Fadmin",
+          "/tickets/%2E%2e%5Cadmin",
+          "/tickets%2f..",
+          "/tickets/..;/admin"
         ]) {
           const { applied, message } = yield* faultOf(desk.get(place))
           assert.strictEqual(message, `The desk was to be sent a request for what is not below ${url}/api/`)
@@ -302,6 +306,37 @@ describe("UpstreamClient", () => {
         assert.lengthOf(spans, 1)
         assert.include(everything, "/ok")
         assert.notInclude(everything, "secret-token-1")
+      })
+    )
+
+    it.effect("nor has a span the values of a query, in its attributes or its errors", () =>
+      Effect.gen(function* () {
+        const { url, accepted, requests } = yield* upstream((_, response) => response.writeHead(404).end())
+        accepted.add("secret-token-1")
+        const desk = yield* clientOf({ url, pass: [404] })
+        const attributes: Array<unknown> = []
+        const tracer = Tracer.make({
+          span: (options) => {
+            const span = new Tracer.NativeSpan(options)
+            const { attribute, end } = span
+            return Object.assign(span, {
+              attribute: (key: string, value: unknown) => {
+                attributes.push([key, value])
+                attribute.call(span, key, value)
+              },
+              // As exporters do, at once.
+              end: (at: bigint, exit: Exit.Exit<unknown, unknown>) => {
+                if (Exit.isFailure(exit)) attributes.push(Cause.pretty(exit.cause).split("\n")[0])
+                end.call(span, at, exit)
+              }
+            })
+          }
+        })
+        yield* Effect.withTracer(desk.get("/search?name=Jane+Doe", { urlParams: { born: "1970-01-01" } }), tracer)
+        assert.strictEqual(requests[0]?.url, "/search?name=Jane+Doe&born=1970-01-01")
+        assert.deepInclude(attributes, ["url.query", "name=REDACTED&born=REDACTED"])
+        assert.include(attributes, `HttpClientError: StatusCode error (404 GET ${url}/search?name=REDACTED)`)
+        assert.notMatch(inspect(attributes), /Jane|1970/)
       })
     )
 

@@ -2,7 +2,8 @@
  * The way out to a server that gets a secret: by `fetch`, to the declared address and to no other.
  *
  * A redirect is never followed, since what it leads to would get the request too. A secret header is added below the
- * request that spans, errors and responses hold, so none of them has it.
+ * request that spans, errors and responses hold, so none of them has it. Nor has a span what a query holds, since that is
+ * what a caller asks for.
  */
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -10,6 +11,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as UrlParams from "effect/http/UrlParams"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 
@@ -32,6 +34,7 @@ export const make: Effect.Effect<Send> = Effect.gen(function* () {
   return (request, secret) =>
     client.execute(request).pipe(
       Effect.provideService(FetchHttpClient.RequestInit, init),
+      Effect.provideService(UrlParams.CurrentRedactedNames, everyName),
       Effect.provideService(FetchHttpClient.Fetch, (url, init) => {
         const headers = new Headers(init?.headers)
         if (secret !== undefined) headers.set(secret[0], Redacted.value(secret[1]))
@@ -39,6 +42,8 @@ export const make: Effect.Effect<Send> = Effect.gen(function* () {
       })
     )
 })
+
+const everyName = [/^/]
 
 /** What is wrong with an address that a secret is to be sent to. */
 export const addressFault = (address: string): string | undefined => {
