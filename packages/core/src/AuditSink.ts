@@ -17,6 +17,7 @@ import type * as Scope from "effect/Scope"
 import { type AuditRecord, AuditTrail, AuditTrailError, type Trail } from "./AuditTrail.ts"
 import { inTime } from "./internal/boundedStore.ts"
 import { lostRecords } from "./internal/metrics.ts"
+import * as Scrubber from "./Scrubber.ts"
 
 /**
  * Where records are kept for good: a file, a table, a queue. `append` keeps all of them or fails; it is called for one
@@ -119,14 +120,16 @@ export const make = Effect.fnUntraced(function* (
     return isNew ? Effect.andThen(Effect.logError("The audit trail is down", error), hold) : hold
   }
 
-  const attempt = Effect.suspend(() => {
-    const batch = line.slice(0, batchSize)
-    if (!Arr.isReadonlyArrayNonEmpty(batch)) return Effect.void
-    return Effect.matchCauseEffect(inTime(sink.append(Arr.map(batch, ({ record }) => record)), patience), {
-      onSuccess: () => succeeded(batch),
-      onFailure: (cause) => failed(errorOf(cause))
+  const attempt = Scrubber.guarded(
+    Effect.suspend(() => {
+      const batch = line.slice(0, batchSize)
+      if (!Arr.isReadonlyArrayNonEmpty(batch)) return Effect.void
+      return Effect.matchCauseEffect(inTime(sink.append(Arr.map(batch, ({ record }) => record)), patience), {
+        onSuccess: () => succeeded(batch),
+        onFailure: (cause) => failed(errorOf(cause))
+      })
     })
-  })
+  )
 
   const drain: Effect.Effect<void> = Effect.suspend(() =>
     line.length === 0 || down !== undefined ? Effect.void : Effect.andThen(attempt, drain)

@@ -1,6 +1,6 @@
-import { AuditSink, AuditTrail, TransientError } from "@ferrule/core"
+import { AuditSink, AuditTrail, Scrubber, TransientError } from "@ferrule/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
+import { Duration, Effect, Exit, Fiber, Layer, Logger, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { diskFull, makeSink, openShelf, record } from "./fixtures/audit.ts"
 
@@ -227,6 +227,17 @@ describe("no record is lost in silence", () => {
         assert.isTrue(begun.every(({ correlationId }) => written.has(correlationId)))
       }
     })
+  )
+
+  it.effect("what is logged of a sink's failure holds no live secret", () =>
+    Effect.gen(function* () {
+      yield* Scrubber.watch(Redacted.make("secret-of-the-sink"))
+      const { call, log, sink } = yield* open()
+      sink.fault = new AuditTrail.AuditTrailError({ reason: "The queue refused secret-of-the-sink" })
+      yield* call("look", "a")
+      assert.include(log[0], "The queue refused <redacted>")
+      assert.notInclude(log.join(), "secret-of-the-sink")
+    }).pipe(Effect.provide(Scrubber.layer))
   )
 
   it.effect("closing appends what waits, and logs what can't be kept", () =>

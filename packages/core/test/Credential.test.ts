@@ -11,6 +11,7 @@ import {
   Exit,
   Fiber,
   Layer,
+  Logger,
   Redacted
 } from "effect"
 import { TestClock } from "effect/testing"
@@ -358,6 +359,21 @@ describe("Credential", () => {
       // The scrubber forgets when the next secret leaves it.
       yield* revoke()
       assert.strictEqual(yield* Scrubber.scrub(echo), echo)
+    }).pipe(Effect.provide(Scrubber.layer))
+  )
+
+  it.effect("a live secret is not in what is logged of a renewal, by its source or of its failure", () =>
+    Effect.gen(function* () {
+      yield* Scrubber.watch(Redacted.make("secret-of-the-vault"))
+      const lines: Array<string> = []
+      const logger = Logger.layer([Logger.make((options) => void lines.push(Logger.formatLogFmt.log(options)))])
+      const refused = new TransientError({ message: "The vault refused secret-of-the-vault", applied: "no" })
+      const obtain = Effect.andThen(Effect.logInfo("asked with secret-of-the-vault"), Effect.fail(refused))
+      const { token } = yield* Effect.provide(Credential.make(obtain), logger)
+      yield* Effect.flip(token)
+      assert.lengthOf(lines, 2)
+      assert.include(lines[0], "asked with <redacted>")
+      assert.include(lines[1], "The vault refused <redacted>")
     }).pipe(Effect.provide(Scrubber.layer))
   )
 })

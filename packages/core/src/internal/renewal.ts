@@ -172,7 +172,7 @@ const makeUnsafe = (
           onSuccess: (obtained) => keep(own, obtained),
           onFailure: (cause) => fail(own, cause)
         })
-        const alone: Effect.Effect<void> = Effect.updateContext(run, () => services)
+        const alone: Effect.Effect<void> = Effect.updateContext(Scrubber.guarded(run), () => services)
         return Effect.map(Effect.forkIn(alone, scope, { startImmediately: true }), (fiber) => {
           // Where the layer has ended, it is interrupted before it has begun.
           fiber.addObserver((exit) => land(own, Exit.isFailure(exit) ? Effect.failCause(exit.cause) : Effect.undefined))
