@@ -95,6 +95,27 @@ const setUp = Effect.fnUntraced(function* (
   return { server, upstream, call, credential: Context.get(services, Credential.Credential) }
 })
 
+/** The first token has been issued, and does not arrive before it is let through. */
+const setUpHeldBack = Effect.fnUntraced(function* (options: { readonly capacity: number }) {
+  const issued = yield* Deferred.make<void>()
+  const heldBack = yield* Deferred.make<void>()
+  const run = Effect.runPromiseWith(yield* Effect.context<never>())
+  let tokenUrl = ""
+  let count = 0
+  const proxy = yield* serve(() => async (request, response) => {
+    const isFirst = count++ === 0
+    const { authorization = "", "content-type": type = "" } = request.headers
+    const headers = { authorization, "content-type": type }
+    const answer = await fetch(tokenUrl, { method: "POST", headers, body: await bodyOf(request) })
+    const body = await answer.text()
+    if (isFirst) await run(Effect.andThen(Deferred.succeed(issued, undefined), Deferred.await(heldBack)))
+    response.writeHead(answer.status, { "content-type": "application/json" }).end(body)
+  })
+  const office = yield* setUp({ ...options, tokenUrl: proxy })
+  tokenUrl = office.server.tokenUrl
+  return { ...office, issued, heldBack }
+})
+
 const quiet = Effect.provide(Logger.layer([]))
 
 describe("OAuthCredential.layerTokenExchange", () => {
@@ -186,6 +207,21 @@ describe("OAuthCredential.layerTokenExchange", () => {
       assert.strictEqual(server.state.asked, 3)
       yield* call("bob", bob)
       assert.strictEqual(server.state.asked, 4)
+    })
+  )
+
+  it.effect("ends the use of one that is still on its way to a caller who was let go of", () =>
+    Effect.gen(function* () {
+      const { server, upstream, issued, heldBack, call, credential } = yield* setUpHeldBack({ capacity: 1 })
+      const ada = yield* Effect.forkChild(call("ada", yield* server.signIn("ada")))
+      yield* Deferred.await(issued)
+      assert.strictEqual(yield* call("bob", yield* server.signIn("bob")), `{"name":"bob"}`)
+      const revoked = [...server.issuedAt.keys()]
+      yield* credential.revoke()
+      yield* Deferred.succeed(heldBack, undefined)
+      assert.strictEqual(yield* Fiber.join(ada), `{"name":"ada"}`)
+      assert.lengthOf(upstream.requests, 2)
+      assert.notInclude(revoked, upstream.requests[1]!.token)
     })
   )
 

@@ -102,11 +102,11 @@ export interface Options {
   readonly waits: boolean
 }
 
-/** Gives a maker of renewals, which have their scope and their revoked tokens in common. */
+/** Gives a maker of renewals, which have their scope and what was revoked in common. */
 export const make = (options: Options): Effect.Effect<() => Renewal, never, Scope.Scope> =>
   Effect.map(Effect.context<Scope.Scope>(), (context) => {
-    const revoked = new Map<string, Revoked>()
-    return () => makeUnsafe(options, Context.omit(Tracer.ParentSpan)(context), revoked)
+    const common: Common = { revoked: new Map(), flights: new Set() }
+    return () => makeUnsafe(options, Context.omit(Tracer.ParentSpan)(context), common)
   })
 
 /** The one token of a credential that is everybody's. */
@@ -126,10 +126,16 @@ interface Revoked {
   readonly expiresAt: number
 }
 
+/** The flights are here too, since that of a renewal which was closed goes on for those who wait for it. */
+interface Common {
+  readonly revoked: Map<string, Revoked>
+  readonly flights: Set<Flight>
+}
+
 const makeUnsafe = (
   { name, waits }: Options,
   services: Context.Context<Scope.Scope>,
-  revoked: Map<string, Revoked>
+  { flights, revoked }: Common
 ): Renewal => {
   const scope = Context.get(services, Scope.Scope)
   let held: Held | undefined
@@ -168,6 +174,7 @@ const makeUnsafe = (
         if (flight !== undefined) return Effect.succeed(flight)
         const own: Flight = { done: Deferred.makeUnsafe(), until: Infinity }
         flight = own
+        flights.add(own)
         const run = Effect.matchCauseEffect(obtain, {
           onSuccess: (obtained) => keep(own, obtained),
           onFailure: (cause) => fail(own, cause)
@@ -183,6 +190,7 @@ const makeUnsafe = (
 
   const land = (own: Flight, outcome: Effect.Effect<Token | undefined, ConnectorError>): void => {
     if (flight === own) flight = undefined
+    flights.delete(own)
     Deferred.doneUnsafe(own.done, outcome)
   }
 
@@ -198,7 +206,7 @@ const makeUnsafe = (
     }
     if (isClosed || own.until <= now) {
       yield* Scope.close(known, Exit.void)
-      return land(own, isClosed ? Effect.succeed(token) : Effect.undefined)
+      return land(own, own.until <= now ? Effect.undefined : Effect.succeed(token))
     }
     const previous = held
     const bound = Math.min(end, own.until)
@@ -247,7 +255,7 @@ const makeUnsafe = (
     revoke: (deadline) =>
       Clock.clockWith((clock) => {
         const now = clock.currentTimeMillisUnsafe()
-        if (flight !== undefined) flight.until = Math.min(flight.until, deadline)
+        for (const flight of flights) flight.until = Math.min(flight.until, deadline)
         if (held === undefined) return Effect.void
         const { token } = held
         for (const [value, { expiresAt }] of revoked) if (expiresAt <= now) revoked.delete(value)
