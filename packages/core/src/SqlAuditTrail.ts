@@ -70,6 +70,7 @@ export const layerMigrations = (
           outcome text NOT NULL,
           reference text,
           replayed ${flag} NOT NULL,
+          found ${flag} NOT NULL,
           attempts integer NOT NULL,
           duration_ms bigint NOT NULL,
           PRIMARY KEY (correlation_id, outcome)
@@ -166,6 +167,7 @@ const columnsOf: { readonly [column: string]: (record: AuditRecord) => string | 
   outcome: ({ outcome }) => outcome,
   reference: ({ reference }) => storable(reference),
   replayed: ({ replayed }) => replayed,
+  found: ({ found }) => found,
   attempts: ({ attempts }) => attempts,
   duration_ms: ({ duration }) => Math.round(duration)
 }

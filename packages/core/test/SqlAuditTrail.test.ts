@@ -55,6 +55,7 @@ describe("audit records in SQLite", () => {
         outcome: "Completed",
         reference: null,
         replayed: 0,
+        found: 0,
         attempts: 1,
         duration_ms: 0
       })
