@@ -20,6 +20,9 @@ import * as Schema from "effect/Schema"
  * that a write is about to be executed, or the tag of what it was refused with. `reference` is the shown part of the idempotency key.
  * `replayed` says that an earlier call has done the write, and `found` that this one had to look for what it did.
  *
+ * A write that goes on after the caller who began it has left has a further record, of the same `correlationId`, of how it
+ * ended.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -23,6 +23,7 @@ import {
   answerRead,
   answerWrite,
   audit,
+  auditAgain,
   type Completed,
   type Findings,
   refusalOf,
@@ -138,6 +139,11 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
       findings.reference = key.reference
       const step = tool.idempotency.recovery === "transactional" ? Step.inline : Step.make(once, tool, key, attempts)
       const execution = { ...common, key: key.key, step }
+      const ended = (done: Idempotency.Done) => {
+        findings.found = done.found === true
+        findings.replay = replayOf(tool, key, input, done)
+        return answerWrite(tool, done, findings.replay)
+      }
       const done = yield* once({
         tool,
         key,
@@ -149,11 +155,10 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
         attempts,
         execute: (lease) => admit(tool, principal, findings, execute(execution, lease)),
         find: find(execution),
-        progress: common.progress
+        progress: common.progress,
+        onLeft: (exit) => unheard(findings, Effect.flatMap(exit, ended))
       })
-      findings.found = done.found === true
-      findings.replay = replayOf(tool, key, input, done)
-      return yield* answerWrite(tool, done, findings.replay)
+      return yield* ended(done)
     })
 
     const correlate = correlations()
@@ -194,6 +199,16 @@ const refuse = (
       replay: findings.replay
     })
   )
+
+/** Leaves a record of how a write ended that went on without its caller. The call itself has its record. */
+const unheard = (findings: Findings, answer: Effect.Effect<Completed, Idempotency.Refused>): Effect.Effect<void> =>
+  Effect.matchCauseEffect(answer, {
+    onSuccess: () => auditAgain(findings, "Completed"),
+    onFailure: (cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.void
+        : Effect.flatMap(refusalOf("write", cause, findings.correlationId), ({ _tag }) => auditAgain(findings, _tag))
+  })
 
 /** The store, if it can give what the tools' recoveries ask of it. */
 const storeFor = (writes: ReadonlyArray<Tool.AnyWrite>) =>

@@ -53,6 +53,55 @@ describe("a trail over a sink", () => {
     })
   )
 
+  it.effect("keeps how a write ended that went on without its caller", () =>
+    Effect.gen(function* () {
+      for (const [fault, end] of [
+        [undefined, "Completed"],
+        [new Error("no room"), "Internal"]
+      ] as const) {
+        const { call, gate, log, shelf, sink } = yield* open()
+        shelf.fault = fault
+        yield* gate.close
+        const fiber = yield* Effect.forkChild(call("keep", "vase"), { startImmediately: true })
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(fiber)
+        assert.deepStrictEqual(outcomes(sink.kept), [
+          ["keep", "Begun"],
+          ["keep", "Interrupted"]
+        ])
+        yield* TestClock.adjust("1 second")
+        yield* gate.open
+        yield* TestClock.adjust("1 second")
+        const [begun, , ended] = sink.kept
+        assert.strictEqual(sink.kept.length, 3)
+        assert.deepStrictEqual({ ...ended }, { ...begun, outcome: end, attempts: 1, duration: 2000 })
+        assert.strictEqual(
+          log.some((line) => line.includes("A tool failed unexpectedly")),
+          fault !== undefined
+        )
+      }
+    })
+  )
+
+  it.effect("keeps no further record of a call that leaves a write to the one who began it", () =>
+    Effect.gen(function* () {
+      const { call, gate, sink } = yield* open()
+      yield* gate.close
+      const first = yield* Effect.forkChild(call("keep", "vase"), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      const second = yield* Effect.forkChild(call("keep", "vase"), { startImmediately: true })
+      yield* Fiber.interrupt(second)
+      yield* gate.open
+      yield* Fiber.join(first)
+      assert.deepStrictEqual(outcomes(sink.kept), [
+        ["keep", "Begun"],
+        ["keep", "Interrupted"],
+        ["keep", "Completed"]
+      ])
+      assert.strictEqual(sink.kept[0]?.correlationId, sink.kept[2]?.correlationId)
+    })
+  )
+
   it.effect("answers a call when its record is kept, and appends in batches what comes meanwhile", () =>
     Effect.gen(function* () {
       const { call, sink } = yield* open()

@@ -7,6 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import {
@@ -33,6 +34,8 @@ export interface Write extends ClientKey.Keyed {
   readonly execute: (lease: Lease) => Effect.Effect<unknown, ConnectorError>
   readonly find: ((begunAt: number) => Effect.Effect<Option.Option<unknown>, ConnectorError>) | undefined
   readonly progress: Progress | undefined
+  /** Is told how the run ended that this call has begun, when its caller has left before that. */
+  readonly onLeft: ((exit: Exit.Exit<Done, Refused>) => Effect.Effect<void>) | undefined
 }
 
 export type Progress = (progress: number, total?: number, message?: string) => Effect.Effect<void>

@@ -39,6 +39,7 @@ export const make =
         attempts,
         find: undefined,
         progress: undefined,
+        onLeft: undefined,
         execute: ({ left }) => {
           const run = Effect.suspend(() => {
             if (left() <= 0 || attempts.abandoned) return Effect.interrupt

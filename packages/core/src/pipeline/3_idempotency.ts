@@ -62,11 +62,13 @@ export const make = Effect.fnUntraced(function* (
     if (runs.get(key) === run) runs.delete(key)
   }
 
-  const attend = (run: Run, restore: typeof Effect.interruptible) =>
+  const attend = (run: Run, restore: typeof Effect.interruptible, onLeft?: OneWrite.Write["onLeft"]) =>
     Effect.onInterrupt(restore(Fiber.join(run.fiber)), () => {
       const { attempts } = run.task.write
       run.callers--
-      if (run.callers > 0 || attempts.count > 0) return Effect.void
+      if (run.callers > 0 || attempts.count > 0) {
+        return onLeft === undefined ? Effect.void : later(Effect.flatMap(Fiber.await(run.fiber), onLeft))
+      }
       // In one turn with the look at the count, so that no attempt begins in between.
       attempts.abandoned = true
       // From here on a new call must not join what is being taken back.
@@ -89,7 +91,7 @@ export const make = Effect.fnUntraced(function* (
         const run: Run = { task, fiber, callers: 1 }
         runs.set(write.key.key, run)
         fiber.addObserver(() => forget(run))
-        return attend(run, restore)
+        return attend(run, restore, write.onLeft)
       }
     )
   }

@@ -140,13 +140,20 @@ export const audit = (findings: Findings, outcome: string): Effect.Effect<void> 
   Effect.withFiber((fiber) => {
     const record = recordOf(findings, outcome, fiber)
     Metrics.countCall(record, fiber.context)
-    return Effect.matchCauseEffectEager(fiber.getRef(AuditTrail).record(record), {
-      onSuccess: () => Effect.void,
-      onFailure: (cause) => {
-        Metrics.lostRecords.updateUnsafe(1, fiber.context)
-        return Effect.logError("An audit record was not kept", cause, record)
-      }
-    })
+    return keep(record, fiber)
+  })
+
+/** Leaves another record of a call that is counted already. */
+export const auditAgain = (findings: Findings, outcome: string): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => keep(recordOf(findings, outcome, fiber), fiber))
+
+const keep = (record: AuditRecord, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> =>
+  Effect.matchCauseEffectEager(fiber.getRef(AuditTrail).record(record), {
+    onSuccess: () => Effect.void,
+    onFailure: (cause) => {
+      Metrics.lostRecords.updateUnsafe(1, fiber.context)
+      return Effect.logError("An audit record was not kept", cause, record)
+    }
   })
 
 export const recordOf = (findings: Findings, outcome: string, fiber: Fiber.Fiber<unknown, unknown>): AuditRecord =>
