@@ -76,7 +76,8 @@ export const PostEntry = Tool.write("post_entry", {
         )
       )
     ),
-  idempotency: { identity: ["reference"], free: ["memo"], recovery: "downstream-key" },
+  // Nothing is free to differ: after a crash the ledger gets the same key again, and takes it with the same request alone.
+  idempotency: { identity: ["reference"], recovery: "downstream-key" },
   timeout: "10 seconds",
   destructive: false
 })

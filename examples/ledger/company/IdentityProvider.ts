@@ -7,16 +7,16 @@
  * Its signing keys and the connector's secret rotate as they do elsewhere: the next one is made known, then it is used, and
  * the one before is taken away when nothing depends on it any more.
  */
-import { Effect } from "effect"
+import type { Effect, Scope } from "effect"
 import { generateKeyPairSync, randomBytes } from "node:crypto"
-import { createServer, type RequestListener } from "node:http"
-import type { AddressInfo } from "node:net"
+import type { RequestListener } from "node:http"
 import type { JWK } from "jose"
 import { type Configuration, errors, type KoaContextWithOIDC, Provider } from "oidc-provider"
 import * as Accounts from "./Accounts.ts"
-import * as SignIn from "./signIn.ts"
+import { listen } from "./listen.ts"
+import * as SignIn from "./SignIn.ts"
 import * as Storage from "./Storage.ts"
-import * as TokenExchange from "./tokenExchange.ts"
+import * as TokenExchange from "./TokenExchange.ts"
 
 export interface Options {
   /** 0 takes any free one. */
@@ -85,7 +85,7 @@ const make = (issuer: string, { agent, connector, ledger, people }: Options) => 
 
   const configuration = (): Configuration => ({
     adapter,
-    jwks: { keys: keys as never },
+    jwks: { keys },
     cookies: { keys: cookieKeys },
     clients: [
       {
@@ -144,7 +144,7 @@ const make = (issuer: string, { agent, connector, ledger, people }: Options) => 
   const listener = (): RequestListener => {
     const provider = new Provider(issuer, configuration())
     provider.Client.prototype.compareClientSecret = (given) =>
-      secrets.filter((secret) => Accounts.isSameSecret(secret, given)).length > 0
+      secrets.some((secret) => Accounts.isSameSecret(secret, given))
     TokenExchange.register(provider, {
       accounts,
       keys: { keys: keys.map(publicPart) },
@@ -185,21 +185,5 @@ const make = (issuer: string, { agent, connector, ledger, people }: Options) => 
 }
 
 /** Starts the provider. It stops when the scope closes. */
-export const start = (options: Options) =>
-  Effect.acquireRelease(
-    Effect.callback<IdentityProvider & { readonly stop: () => void }, Error>((resume) => {
-      const server = createServer()
-      server.once("error", (error) => resume(Effect.fail(error)))
-      server.listen(options.port, "127.0.0.1", () => {
-        const { port } = server.address() as AddressInfo
-        const { answer, ...provider } = make(`http://127.0.0.1:${port}`, options)
-        server.on("request", answer)
-        const stop = () => {
-          server.close()
-          server.closeAllConnections()
-        }
-        resume(Effect.succeed({ ...provider, stop }))
-      })
-    }),
-    ({ stop }) => Effect.sync(stop)
-  )
+export const start = (options: Options): Effect.Effect<IdentityProvider, Error, Scope.Scope> =>
+  listen(options.port, (url) => make(url, options))

@@ -5,11 +5,11 @@
  * scope of each request. A post has an `Idempotency-Key`: the same key with the same request gets the first answer again. It
  * logs whom each request was for and what its token was for, and never a token.
  */
-import { Effect, Schema } from "effect"
+import { type Effect, Schema, type Scope } from "effect"
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify } from "jose"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http"
 import { Account, Cents, type Entry, Memo, Reference } from "../Entry.ts"
+import { listen, textOf } from "./listen.ts"
 
 export interface Options {
   /** 0 takes any free one. */
@@ -123,7 +123,7 @@ const make = ({ audience, issuer, onRequest }: Options) => {
     return once(request.headers["idempotency-key"]?.toString(), route, body, claims.sub ?? "")
   }
 
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const token = request.headers.authorization?.replace(/^Bearer /i, "") ?? ""
     const { status, body } = await answerTo(request, token)
     const seen: Seen = { request: `${request.method} ${request.url}`, status, ...claimedBy(token) }
@@ -143,7 +143,9 @@ const make = ({ audience, issuer, onRequest }: Options) => {
   }
 
   return {
-    answer,
+    answer: ((request, response) => {
+      respond(request, response).catch(() => response.writeHead(500).end())
+    }) satisfies RequestListener,
     log,
     entries,
     misbehave: (how: NonNullable<typeof fault>) => void (fault = how)
@@ -166,29 +168,6 @@ const claimedBy = (token: string): Omit<Seen, "request" | "status"> => {
   }
 }
 
-const textOf = async (request: IncomingMessage): Promise<string> => {
-  let text = ""
-  for await (const chunk of request.setEncoding("utf8")) text += chunk
-  return text
-}
-
 /** Starts the ledger. It stops when the scope closes. */
-export const start = (options: Options) =>
-  Effect.acquireRelease(
-    Effect.callback<LedgerServer & { readonly stop: () => void }, Error>((resume) => {
-      const { answer, ...ledger } = make(options)
-      const server = createServer((request, response) => {
-        answer(request, response).catch(() => response.writeHead(400).end())
-      })
-      server.once("error", (error) => resume(Effect.fail(error)))
-      server.listen(options.port, "127.0.0.1", () => {
-        const { port } = server.address() as AddressInfo
-        const stop = () => {
-          server.close()
-          server.closeAllConnections()
-        }
-        resume(Effect.succeed({ ...ledger, url: `http://127.0.0.1:${port}`, stop }))
-      })
-    }),
-    ({ stop }) => Effect.sync(stop)
-  )
+export const start = (options: Options): Effect.Effect<LedgerServer, Error, Scope.Scope> =>
+  listen(options.port, (url) => ({ url, ...make(options) }))

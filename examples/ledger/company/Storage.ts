@@ -16,7 +16,7 @@ export const make = (): AdapterFactory => {
       findByUserCode: async (userCode) => first((payload) => payload.userCode === userCode),
       consume: async (id) => {
         const payload = records.get(keyOf(id))
-        if (payload !== undefined) payload.consumed = payload.iat ?? 1
+        if (payload !== undefined) payload.consumed = true
       },
       destroy: async (id) => void records.delete(keyOf(id)),
       revokeByGrantId: async (grantId) => {

@@ -4,6 +4,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Provider } from "oidc-provider"
 import type { Accounts } from "./Accounts.ts"
+import { textOf } from "./listen.ts"
 
 export const path = "/interaction/"
 
@@ -37,9 +38,3 @@ const pageOf = (text: string) => `<!doctype html><title>Sign in</title><p>${text
 <button>Sign in and allow</button></form>`
 
 const escaped = (value: unknown) => String(value ?? "nothing").replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
-
-const textOf = async (request: IncomingMessage): Promise<string> => {
-  let text = ""
-  for await (const chunk of request.setEncoding("utf8")) text += chunk
-  return text
-}
