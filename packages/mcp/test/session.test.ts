@@ -1,6 +1,7 @@
 /**
  * Who is at the other end of a connection that lasts, and how the token that proved a caller gets to the pipeline.
  */
+import { AuditTrail } from "@ferrule/core"
 import { Identity, Unauthenticated } from "@ferrule/mcp"
 import type { ToolHost, ToolRequest } from "@ferrule/mcp/ToolHost"
 import { assert, describe, it } from "@effect/vitest"
@@ -52,7 +53,9 @@ describe("a process that was started with a token", () => {
       const logger = Logger.layer([Logger.make(({ message }) => logged.push(String(message)))])
       const host = Effect.provide(ConnectorHost.make(Desk), handlers.layer)
       const identity = processToken(options).pipe(Layer.provide(environment({ DESK_TOKEN: secret })))
-      const call = yield* overStdio(host, identity).pipe(Effect.provide(logger))
+      const records: Array<AuditTrail.AuditRecord> = []
+      const trail = AuditTrail.layer((record) => Effect.sync(() => records.push(record)))
+      const call = yield* overStdio(host, identity).pipe(Effect.provide([logger, trail]))
       for (const request of Object.values(eras)) {
         assert.strictEqual(JSON.parse((yield* call(request)).structuredContent.caller).id, "ada")
       }
@@ -62,11 +65,26 @@ describe("a process that was started with a token", () => {
         assert.isTrue(refused.isError)
         assert.strictEqual(refused._meta["ferrule/error"].class, "AuthorizationError")
         assert.include(refused.content[0].text, "The token that this connector was started with has expired")
+        assert.deepStrictEqual(records.pop(), {
+          time: (now + 90) * 1000,
+          connector: "desk",
+          correlationId: refused._meta["ferrule/error"].correlationId,
+          principal: "ada",
+          tenant: "acme",
+          tool: "who",
+          kind: "read",
+          decision: "denied",
+          explanation: "The credentials were not accepted.",
+          outcome: "AuthorizationError",
+          reference: undefined,
+          replayed: false,
+          found: false,
+          attempts: 0,
+          duration: 0
+        })
       }
       assert.strictEqual(handlers.runs, 2)
       assert.deepStrictEqual(logged, [
-        "tool call",
-        "tool call",
         "A call was refused: The credentials were not accepted.",
         "A call was refused: The credentials were not accepted."
       ])

@@ -107,7 +107,7 @@ const stdioServer = <E, R>(makeHost: Effect.Effect<ToolHost, E, R>, options: Std
     const identity = yield* Identity
     const authenticate = identity.authenticate(Credentials.Process())
     const { principal } = yield* authenticate
-    return Stdio.serve(Session.host(host, authenticate), principal, options)
+    return Stdio.serve(Session.host(host, authenticate, principal), principal, options)
   })
 
 // The context of a request holds the request, and so the caller's token, and a handler may look at all that is in its own.
