@@ -20,6 +20,7 @@ import * as OperationStatus from "./internal/operationStatus.ts"
 import * as DeclaredLimits from "./internal/declaredLimits.ts"
 import type * as Limits from "./Limits.ts"
 import type { Policy } from "./Policy.ts"
+import * as Scrubber from "./Scrubber.ts"
 import type * as Tool from "./Tool.ts"
 
 /**
@@ -212,7 +213,8 @@ export const make = <const Name extends string, const Tools extends ReadonlyArra
       key,
       Effect.gen(function* () {
         const table: Record<string, Loose> = Effect.isEffect(handlers) ? yield* handlers : handlers
-        const services = yield* Effect.context<never>()
+        // Guarded here, once, since a call that has no loggers of its own takes these.
+        const services = yield* Scrubber.guarded(Effect.context<never>())
         return new Map(options.tools.map((tool) => [tool.name, program(table[tool.name], services)]))
       })
     )

@@ -103,7 +103,7 @@ export function make<C extends Connector.Any>(
 export function make(connector: Connector.Any): Effect.Effect<Pipeline, DefinitionError, any> {
   return Effect.gen(function* () {
     const programs = yield* connector.handlers
-    const services = yield* Effect.context<never>()
+    const services = yield* Scrubber.guarded(Effect.context<never>())
     const tools = new Map<string, Tool.Any>(Connector.toolsOf(connector).map((tool) => [tool.name, tool]))
     const writes: ReadonlyArray<Tool.AnyWrite> = connector.tools.filter((tool: Tool.Any) => tool.kind === "write")
     const store = writes.length === 0 ? undefined : yield* storeFor(writes)

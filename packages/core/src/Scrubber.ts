@@ -21,7 +21,7 @@ import * as ScrubbedTelemetry from "./internal/scrubbedTelemetry.ts"
 import { scrubbed } from "./internal/scrubbedValue.ts"
 import * as ScrubbedStream from "./internal/scrubbedStream.ts"
 import * as SecretFinder from "./internal/secretFinder.ts"
-import { formsOf, type SecretForm } from "./internal/secretForms.ts"
+import { formsOf } from "./internal/secretForms.ts"
 
 /**
  * How long a secret stays known after the scope that watched it has closed, since answers and errors that hold it may still
@@ -73,11 +73,11 @@ export interface Registry {
  */
 export const make = (): Registry => {
   const finder = SecretFinder.make()
-  const leaving: Array<{ readonly forms: ReadonlyArray<SecretForm>; readonly until: number }> = []
+  const leaving: Array<{ readonly entries: ReadonlyArray<SecretFinder.Entry>; readonly until: number }> = []
 
   // Here and not by a timer, which would keep a process from ending. Those that wait cost no more than those that live.
   const forget = (now: number) => {
-    while (leaving[0] !== undefined && leaving[0].until <= now) finder.remove(leaving.shift()!.forms)
+    while (leaving[0] !== undefined && leaving[0].until <= now) finder.remove(leaving.shift()!.entries)
   }
 
   const scrub = (text: string) => finder.replace(text, marker)
@@ -88,25 +88,27 @@ export const make = (): Registry => {
     scrubValue,
     stream: () => ScrubbedStream.make(finder, scrub),
     guard: ScrubbedTelemetry.make(scrubValue),
-    watch: (secret) => {
-      const value = Redacted.value(secret)
-      const forms = formsOf(typeof value === "string" ? value.trim() : value)
-      if (forms.some(({ text }) => text.length < SecretFinder.shortest)) return Effect.logWarning(tooShort)
-      const learn = Clock.clockWith((clock) =>
-        Effect.sync(() => {
-          forget(clock.currentTimeMillisUnsafe())
-          finder.add(forms)
-        })
-      )
-      const leave = Clock.clockWith((clock) =>
-        Effect.sync(() => {
-          const now = clock.currentTimeMillisUnsafe()
-          forget(now)
-          leaving.push({ forms, until: now + Duration.toMillis(grace) })
-        })
-      )
-      return Effect.acquireRelease(learn, () => leave)
-    }
+    watch: (secret) =>
+      Effect.suspend(() => {
+        const value = Redacted.value(secret)
+        const forms = formsOf(typeof value === "string" ? value.trim() : value)
+        if (forms.some(({ text }) => text.length < SecretFinder.shortest)) return Effect.logWarning(tooShort)
+        const learn = Clock.clockWith((clock) =>
+          Effect.sync(() => {
+            forget(clock.currentTimeMillisUnsafe())
+            return finder.add(forms)
+          })
+        )
+        const leave = (entries: ReadonlyArray<SecretFinder.Entry>) =>
+          Clock.clockWith((clock) =>
+            Effect.sync(() => {
+              const now = clock.currentTimeMillisUnsafe()
+              forget(now)
+              leaving.push({ entries, until: now + Duration.toMillis(grace) })
+            })
+          )
+        return Effect.asVoid(Effect.acquireRelease(learn, leave))
+      })
   }
 }
 

@@ -11,84 +11,61 @@ import * as Redacted from "effect/Redacted"
 const maxObjects = 100_000
 
 /** Gives the value itself when it holds nothing to replace. */
-export const scrubbed = <A>(value: A, scrub: (text: string) => string, marker: string): A => {
-  const copies = new Map<object, unknown>()
-  let found = false
+export const scrubbed = <A>(value: A, scrub: (text: string) => string, marker: string): A =>
+  holds(value, scrub, new Set()) ? (copied(value, scrub, marker, new Map()) as A) : value
 
-  const text = (given: string): string => {
-    const clean = scrub(given)
-    if (clean !== given) found = true
-    return clean
+type Scrub = (text: string) => string
+
+/** A number with as many digits as the shortest secret may be one. */
+const isLong = (value: number | bigint): boolean => value >= 10_000_000 || value <= -10_000_000
+
+const holds = (value: unknown, scrub: Scrub, seen: Set<object>): boolean => {
+  if (typeof value === "string") return scrub(value) !== value
+  if (typeof value === "number" || typeof value === "bigint") return isLong(value) && holds(String(value), scrub, seen)
+  if (typeof value !== "object" || value === null || Redacted.isRedacted(value) || seen.has(value)) return false
+  seen.add(value)
+  return seen.size > maxObjects || partsOf(value).some((part) => holds(part, scrub, seen))
+}
+
+const copied = (value: unknown, scrub: Scrub, marker: string, copies: Map<object, unknown>): unknown => {
+  const copy = (part: unknown) => copied(part, scrub, marker, copies)
+  if (typeof value === "string") return scrub(value)
+  if (typeof value === "number" || typeof value === "bigint") return holds(value, scrub, new Set()) ? marker : value
+  if (typeof value !== "object" || value === null || Redacted.isRedacted(value)) return value
+  const known = copies.get(value)
+  if (known !== undefined) return known
+  if (copies.size >= maxObjects) return marker
+  if (Array.isArray(value)) {
+    const array: Array<unknown> = []
+    copies.set(value, array)
+    for (const item of value) array.push(copy(item))
+    return array
   }
-
-  const visit = (given: unknown): unknown => {
-    switch (typeof given) {
-      case "string":
-        return text(given)
-      case "number":
-      case "bigint": {
-        const digits = String(given)
-        const clean = text(digits)
-        return clean === digits ? given : clean
-      }
-      case "object":
-        return given === null || Redacted.isRedacted(given) ? given : (copies.get(given) ?? visitObject(given))
-      default:
-        return given
-    }
+  if (value instanceof Map) {
+    const map = new Map<unknown, unknown>()
+    copies.set(value, map)
+    for (const [key, item] of value) map.set(copy(key), copy(item))
+    return map
   }
-
-  const visitObject = (given: object): unknown => {
-    if (copies.size >= maxObjects) {
-      found = true
-      return marker
-    }
-    if (Array.isArray(given)) {
-      const array: Array<unknown> = []
-      copies.set(given, array)
-      for (const item of given) array.push(visit(item))
-      return array
-    }
-    if (given instanceof Map) {
-      const map = new Map<unknown, unknown>()
-      copies.set(given, map)
-      for (const [key, item] of given) map.set(visit(key), visit(item))
-      return map
-    }
-    if (given instanceof Set) {
-      const set = new Set<unknown>()
-      copies.set(given, set)
-      for (const item of given) set.add(visit(item))
-      return set
-    }
-    return isTransparent(given) ? copyOf(given) : visitOpaque(given)
+  if (value instanceof Set) {
+    const set = new Set<unknown>()
+    copies.set(value, set)
+    for (const item of value) set.add(copy(item))
+    return set
   }
-
-  const copyOf = (given: object): object => {
-    const copy = Object.create(Object.getPrototypeOf(given)) as object
-    copies.set(given, copy)
-    for (const key of Reflect.ownKeys(given)) {
-      const { enumerable } = Object.getOwnPropertyDescriptor(given, key) ?? {}
-      const value = visit(read(given, key))
-      const property = { value, enumerable: enumerable ?? true, writable: true, configurable: true }
-      Object.defineProperty(copy, typeof key === "string" ? text(key) : key, property)
-    }
-    return copy
+  if (!isTransparent(value)) {
+    const opaque = holds(value, scrub, new Set()) ? marker : value
+    copies.set(value, opaque)
+    return opaque
   }
-
-  const visitOpaque = (given: object): unknown => {
-    const before = found
-    found = false
-    copies.set(given, given)
-    for (const part of partsOf(given)) visit(part)
-    const held = found
-    found ||= before
-    if (held) copies.set(given, marker)
-    return copies.get(given)
+  const object = Object.create(Object.getPrototypeOf(value)) as object
+  copies.set(value, object)
+  for (const key of Reflect.ownKeys(value)) {
+    const { enumerable = true } = Object.getOwnPropertyDescriptor(value, key) ?? {}
+    const property = { value: copy(read(value, key)), enumerable, writable: true, configurable: true }
+    Object.defineProperty(object, typeof key === "string" ? scrub(key) : key, property)
   }
-
-  const copy = visit(value)
-  return found ? (copy as A) : value
+  return object
 }
 
 /** Objects whose properties are all that there is to them. */
@@ -103,8 +80,9 @@ const isTransparent = (value: object): boolean => {
   )
 }
 
-/** What a printer may show of an object of a class of its own. */
-const partsOf = (value: object): Array<unknown> => {
+/** What a printer may show of an object. */
+const partsOf = (value: object): ReadonlyArray<unknown> => {
+  if (Array.isArray(value)) return value
   if (ArrayBuffer.isView(value)) {
     const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
     return [latin1.decode(bytes), utf8.decode(bytes)]

@@ -2,11 +2,11 @@
  * Finds the forms of any number of secrets in a text, in time that grows with the text and not with the secrets.
  *
  * One pass keeps a rolling hash (Rabin and Karp) of the text up to each character, which gives the hash of any part of it by
- * one subtraction. At each character the hash of the last eight is looked up among the ends of all forms, and a form that
- * ends so is compared by its whole hash, then character by character. A comparison that succeeds uses up the text that it
- * has read, since what overlaps with it goes by the hash alone, and one fails once in four billion times: so each character
- * is hashed once and read once more at most, whatever the text and the secrets are. The base of the hash is random, so
- * nobody can write a text whose hashes collide.
+ * one subtraction. At each character the hash of the last eight is looked up among the ends of all forms, and what ends so is
+ * compared by the hash of its length, and then by a second hash, for which it is read again. The second comparison fails
+ * once in four billion times, and what overlaps with the last find is spared it: so each character is hashed once and read
+ * once more at most, whatever the text and the secrets are. The bases of the hashes are random, so nobody can write a text
+ * whose hashes collide, and of a secret nothing else is kept.
  *
  * Unlike an automaton, the table takes a secret in and lets it go without being built anew, and holds a form of any length
  * in one entry: a connector may hold thousands of tokens that come and go.
@@ -23,10 +23,15 @@ const layers = 3
 /** `\u0041`. */
 const escapeLength = 6
 
-interface Entry extends SecretForm {
+/** A form in the table, for as long as somebody uses it. */
+export interface Entry extends Pick<SecretForm, "before" | "after"> {
+  readonly length: number
   readonly end: number
   readonly hash: number
   readonly power: number
+  readonly check: number
+  /** The form itself, if it holds a line break. */
+  readonly lines: string | undefined
   uses: number
 }
 
@@ -34,9 +39,9 @@ type Mark = (start: number, end: number) => void
 
 export interface SecretFinder {
   readonly isEmpty: () => boolean
-  readonly add: (forms: ReadonlyArray<SecretForm>) => void
-  /** Takes back one `add` of the same forms. */
-  readonly remove: (forms: ReadonlyArray<SecretForm>) => void
+  readonly add: (forms: ReadonlyArray<SecretForm>) => ReadonlyArray<Entry>
+  /** Takes back one `add`. */
+  readonly remove: (entries: ReadonlyArray<Entry>) => void
   /** Lists the forms that hold a line break. */
   readonly formsOfLines: () => Iterable<string>
   /** How many characters the longest form may take when each of its own is escaped. */
@@ -46,45 +51,41 @@ export interface SecretFinder {
 }
 
 export const make = (): SecretFinder => {
-  const base = globalThis.crypto.getRandomValues(new Int32Array(1))[0]! | 1
-  const endPower = powerOf(base, shortest)
-  const entries = new Map<string, Entry>()
+  const [base, checkBase] = globalThis.crypto.getRandomValues(new Int32Array(2)).map((value) => value | 1)
+  const endPower = powerOf(base!, shortest)
   const byEnd = new Map<number, ReadonlyArray<Entry>>()
   const ofLines = new Set<string>()
   let longest = 0
   // Tells for most ends, at the price of one byte, that no form has them.
   let filter = new Uint8Array(1024)
 
-  const slotOf = (end: number): number => Math.imul(end, 0x9e3779b1) >>> Math.clz32(filter.length - 1)
+  const slotOf = (end: number): number => Math.imul(end, spread) >>> Math.clz32(filter.length - 1)
 
-  const add = (form: SecretForm) => {
-    const known = entries.get(form.text)
+  const add = ({ after, before, text }: SecretForm): Entry => {
+    const { length } = text
+    const end = hashOf(base!, text, length - shortest, length)
+    const [hash, check] = [hashOf(base!, text, 0, length), hashOf(checkBase!, text, 0, length)]
+    const others = byEnd.get(end) ?? []
+    const known = others.find((entry) => entry.length === length && entry.hash === hash && entry.check === check)
     if (known !== undefined) {
       known.uses++
-      return
+      return known
     }
-    const entry = {
-      ...form,
-      end: hashOf(base, form.text.slice(-shortest)),
-      hash: hashOf(base, form.text),
-      power: powerOf(base, form.text.length),
-      uses: 1
-    }
-    entries.set(form.text, entry)
-    longest = Math.max(longest, form.text.length)
-    if (form.text.includes("\n")) ofLines.add(form.text)
-    byEnd.set(entry.end, [...(byEnd.get(entry.end) ?? []), entry])
+    const lines = text.includes("\n") ? text : undefined
+    const entry = { before, after, length, end, hash, power: powerOf(base!, length), check, lines, uses: 1 }
+    byEnd.set(end, [...others, entry])
+    if (lines !== undefined) ofLines.add(lines)
+    longest = Math.max(longest, length)
     if (byEnd.size * 16 > filter.length) {
       filter = new Uint8Array(filter.length * 2)
       for (const end of byEnd.keys()) filter[slotOf(end)] = 1
-    } else filter[slotOf(entry.end)] = 1
+    } else filter[slotOf(end)] = 1
+    return entry
   }
 
-  const remove = (form: SecretForm) => {
-    const entry = entries.get(form.text)
-    if (entry === undefined || --entry.uses > 0) return
-    entries.delete(form.text)
-    ofLines.delete(form.text)
+  const remove = (entry: Entry) => {
+    if (--entry.uses > 0) return
+    if (entry.lines !== undefined) ofLines.delete(entry.lines)
     const others = (byEnd.get(entry.end) ?? []).filter((other) => other !== entry)
     if (others.length > 0) byEnd.set(entry.end, others)
     // Its bit in the filter stays: at worst it costs a look.
@@ -92,19 +93,22 @@ export const make = (): SecretFinder => {
   }
 
   const search = (text: string, mark: Mark): void => {
-    const hashes = text.length < scratch.length ? scratch : new Int32Array(text.length + 1)
+    const { length } = text
+    const hashes = length < scratch.length ? scratch : new Int32Array(length + 1)
+    const bits = filter
+    const shift = Math.clz32(bits.length - 1)
     let hash = 0
     let marked = 0
-    for (let end = 1; end <= text.length; end++) {
-      hash = (Math.imul(hash, base) + text.charCodeAt(end - 1)) | 0
+    for (let end = 1; end <= length; end++) {
+      hash = (Math.imul(hash, base!) + text.charCodeAt(end - 1)) | 0
       hashes[end] = hash
       if (end < shortest) continue
       const tail = (hash - Math.imul(hashes[end - shortest]!, endPower)) | 0
-      if (filter[slotOf(tail)] === 0) continue
+      if (bits[Math.imul(tail, spread) >>> shift] === 0) continue
       for (const entry of byEnd.get(tail) ?? []) {
-        const start = end - entry.text.length
+        const start = end - entry.length
         if (start < 0 || ((hash - Math.imul(hashes[start]!, entry.power)) | 0) !== entry.hash) continue
-        if (start >= marked && !text.startsWith(entry.text, start)) continue
+        if (start >= marked && hashOf(checkBase!, text, start, end) !== entry.check) continue
         marked = end
         mark(
           entry.before === 1 && isBase64(text[start - 1]) ? start - 1 : start,
@@ -115,6 +119,7 @@ export const make = (): SecretFinder => {
   }
 
   const searchLayers = (text: string, depth: number, mark: Mark): void => {
+    if (text.length < shortest) return
     search(text, mark)
     if (depth === 0) return
     for (const undo of [undoBackslash, undoPercent]) {
@@ -126,13 +131,13 @@ export const make = (): SecretFinder => {
   }
 
   return {
-    isEmpty: () => entries.size === 0,
-    add: (forms) => forms.forEach(add),
-    remove: (forms) => forms.forEach(remove),
+    isEmpty: () => byEnd.size === 0,
+    add: (forms) => forms.map(add),
+    remove: (entries) => entries.forEach(remove),
     formsOfLines: () => ofLines,
     reach: () => longest * escapeLength,
     replace: (text, marker) => {
-      if (entries.size === 0 || text.length < shortest) return text
+      if (byEnd.size === 0) return text
       const found: Array<Range> = []
       searchLayers(text, layers, (start, end) => found.push([start, end]))
       return found.length === 0 ? text : replaceRanges(text, found, marker)
@@ -157,9 +162,12 @@ const replaceRanges = (text: string, ranges: Array<Range>, marker: string): stri
 // A search runs to its end before the next one begins, so they can share it.
 const scratch = new Int32Array(16_384)
 
-const hashOf = (base: number, text: string): number => {
+/** Brings the bits of a hash that differ to the top (Fibonacci hashing). */
+const spread = 0x9e3779b1
+
+const hashOf = (base: number, text: string, start: number, end: number): number => {
   let hash = 0
-  for (let index = 0; index < text.length; index++) hash = (Math.imul(hash, base) + text.charCodeAt(index)) | 0
+  for (let index = start; index < end; index++) hash = (Math.imul(hash, base) + text.charCodeAt(index)) | 0
   return hash
 }
 

@@ -45,20 +45,19 @@ const ofBytes = (bytes: Uint8Array): ReadonlyArray<string> => {
 const latin1Of = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")
 
 const ofText = (secret: string, bytes: Uint8Array): ReadonlyArray<string> => {
+  const eachByte = percentOf(bytes, /[^\s\S]/)
+  // Most tokens are the same in each encoding that leaves letters alone.
+  if (/^[\w.-]*$/.test(secret)) return [secret, eachByte, eachByte.toLowerCase()]
   const json = jsonOf(secret)
   const ascii = json.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
   const percent = percentOf(bytes, /[\w.!~*'()-]/)
   const form = percentOf(bytes, /[\w.* -]/).replaceAll(" ", "+")
-  const bothCases = [percent, form, percentOf(bytes, /[^\s\S]/)].flatMap((text) => [
-    text,
-    text.replace(/%../g, (escape) => escape.toLowerCase())
-  ])
   return [
     secret,
     // In the body of a form, once its percent signs are undone.
     secret.replaceAll(" ", "+"),
     latin1Of(bytes).replaceAll(" ", "+"),
-    ...bothCases,
+    ...[percent, form, eachByte].flatMap((text) => [text, text.replace(/%../g, (escape) => escape.toLowerCase())]),
     ...[json, ascii].flatMap((text) => [text, jsonOf(text), jsonOf(jsonOf(text))])
   ]
 }

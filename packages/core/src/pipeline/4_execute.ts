@@ -17,7 +17,6 @@ import { sha256 } from "../internal/sha256.ts"
 import { Operation } from "../Operation.ts"
 import { Principal, type PrincipalData } from "../Principal.ts"
 import * as Retry from "../Retry.ts"
-import { Scrubber } from "../Scrubber.ts"
 import type * as Tool from "../Tool.ts"
 import { Fault } from "../Upstream.ts"
 
@@ -178,10 +177,7 @@ const provided = <A>(
     execution.principal
   )
 
-/**
- * As `Context.merge(services, context)` does, which would copy both; the caller lacks next to nothing. Loggers and a tracer
- * that the services bring are guarded as the caller's are.
- */
+/** As `Context.merge(services, context)` does, which would copy both; the caller lacks next to nothing. */
 export const withMissing = (
   context: Context.Context<never>,
   services: Context.Context<never>
@@ -190,7 +186,7 @@ export const withMissing = (
   for (const [key, service] of services.mapUnsafe) {
     if (!context.mapUnsafe.has(key)) whole = Context.addUnsafe(whole, key, service)
   }
-  return Context.get(whole, Scrubber).guard(whole)
+  return whole
 }
 
 const operationOf = (execution: Execution, epoch: number): Operation["Service"] => ({

@@ -156,17 +156,19 @@ const keep = (record: AuditRecord, fiber: Fiber.Fiber<unknown, unknown>): Effect
     }
   })
 
-export const recordOf = (findings: Findings, outcome: string, fiber: Fiber.Fiber<unknown, unknown>): AuditRecord =>
-  fiber.getRef(Scrubber).scrubValue({
+export const recordOf = (findings: Findings, outcome: string, fiber: Fiber.Fiber<unknown, unknown>): AuditRecord => {
+  // The rest is the connector's own.
+  const { scrub } = fiber.getRef(Scrubber)
+  return {
     time: findings.time,
     connector: findings.connector,
     correlationId: findings.correlationId,
-    principal: findings.principal,
-    tenant: findings.tenant,
+    principal: scrub(findings.principal),
+    tenant: findings.tenant && scrub(findings.tenant),
     tool: findings.tool,
     kind: findings.kind,
     decision: findings.decision,
-    explanation: findings.explanation,
+    explanation: findings.explanation && scrub(findings.explanation),
     // Enough to find the calls of one operation, too little to ask for it.
     reference: findings.reference?.slice(0, 8),
     attempts: findings.attempts.count,
@@ -174,4 +176,5 @@ export const recordOf = (findings: Findings, outcome: string, fiber: Fiber.Fiber
     replayed: findings.replay !== undefined,
     found: findings.found,
     duration: fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - findings.time
-  })
+  }
+}
