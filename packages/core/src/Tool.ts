@@ -243,7 +243,7 @@ export const read = <
 >(
   name: Name,
   options: ReadOptions<Input, Output, Services>
-): Read<Name, Input, Output, Services> => {
+): Read<Name, Input, Output, NoInfer<Services>> => {
   const { declared, faults } = declare(name, options)
   if (faults.length > 0) throw new DefinitionError({ subject: `Tool ${name}`, faults })
   return Object.freeze({ ...declared(), kind: "read" as const })
@@ -266,7 +266,7 @@ export const write = <
 >(
   name: Name,
   options: WriteOptions<Input, Output, R, Services>
-): Write<Name, Input, Output, R, Services> => {
+): Write<Name, Input, Output, R, NoInfer<Services>> => {
   const isTransactional = options.idempotency.recovery === "transactional"
   const { declared, fields, faults, limits, timeout } = declare(name, options, isTransactional ? 0 : undefined)
   if (isTransactional && limits.concurrency !== undefined && !Duration.isZero(limits.concurrency.wait)) {

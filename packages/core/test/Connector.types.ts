@@ -114,6 +114,12 @@ export declare const same: <A>() => <B>(check: [A] extends [B] ? ([B] extends [A
 same<Connector.Requirements<typeof Asking>>()<Connector.Handlers<"asking"> | Directory | Calendar>("the same")
 same<Connector.Requirements<typeof Desk>>()<Connector.Handlers<"desk"> | IdempotencyStore>("the same")
 
+// Tools that are declared where the connector is require what those of their own do.
+const inline = Connector.make("inline", { version: "1", tools: [Tool.read("look", { ...common, input })] })
+same<Connector.Requirements<typeof inline>>()<Connector.Handlers<"inline">>("the same")
+// `any` would be the same as anything.
+export const typed: 0 extends 1 & Connector.Requirements<typeof inline> ? never : "typed" = "typed"
+
 // An input that needs services to be decoded is no contract.
 class Decoder extends Data.TaggedClass("Decoder") {}
 declare const needsServices: Schema.Codec<{ readonly a: string }, { readonly a: string }, Decoder, never>
