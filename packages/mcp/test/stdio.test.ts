@@ -4,6 +4,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/client/stdio"
 import { Unauthenticated } from "@ferrule/mcp/Identity"
 import { Effect, Layer } from "effect"
 import { spawn } from "node:child_process"
+import type { Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { vi } from "vitest"
 import * as Serve from "../src/internal/serve.ts"
@@ -31,7 +32,12 @@ interface Outcome {
 }
 
 /** Runs the server, writes the input, closes it, and waits for the end of the program. */
-const run = (input: string, ...args: ReadonlyArray<string>) =>
+const run = (input: string, ...args: ReadonlyArray<string>) => started(args, (stdin) => stdin.end(input))
+
+/** Does the same, and keeps the input open. */
+const runOpen = (input: string) => started([], (stdin) => stdin.on("error", () => undefined).write(input))
+
+const started = (args: ReadonlyArray<string>, write: (stdin: Writable) => unknown) =>
   Effect.callback<Outcome>((resume) => {
     const child = spawn(process.execPath, [file, ...args])
     let stdout = ""
@@ -39,7 +45,7 @@ const run = (input: string, ...args: ReadonlyArray<string>) =>
     child.stdout.on("data", (chunk) => (stdout += String(chunk)))
     child.stderr.on("data", (chunk) => (stderr += String(chunk)))
     child.on("close", (code) => resume(Effect.succeed({ code, stdout, stderr })))
-    child.stdin.end(input)
+    write(child.stdin)
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
@@ -123,6 +129,43 @@ describe("a server on stdio", () => {
           [1, undefined]
         ]
       )
+    })
+  )
+
+  it.effect("takes a line with a mark of the byte order for no JSON, as the HTTP endpoint does", () =>
+    Effect.gen(function* () {
+      const { stdout } = yield* run(`\ufeff${call(1, "whoami")}${call(2, "whoami")}`)
+      assert.deepStrictEqual(
+        messages(stdout).map(({ id, error }) => [id, error?.code]),
+        [
+          [null, -32700],
+          [2, undefined]
+        ]
+      )
+    })
+  )
+
+  it.effect("says of wrong params that they are wrong, and not that the server failed", () =>
+    Effect.gen(function* () {
+      const { stdout } = yield* run(line({ id: 1, method: "initialize", params: { protocolVersion: 5 } }))
+      assert.deepStrictEqual(
+        messages(stdout).map(({ error }) => error),
+        [{ code: -32602, message: "The params are not what this method takes" }]
+      )
+    })
+  )
+
+  it.effect("ends after a line that is too long, however long its client keeps the input open", () =>
+    Effect.gen(function* () {
+      const limit = 4 * 1024 * 1024
+      const padded = (size: number) => " ".repeat(size - call(1, "whoami").length + 1) + call(1, "whoami")
+      const longest = yield* run(padded(limit) + call(2, "whoami"))
+      assert.deepStrictEqual(
+        messages(longest.stdout).map(({ id }) => id),
+        [1, 2]
+      )
+      const tooLong = yield* runOpen(padded(limit + 1) + call(2, "whoami"))
+      assert.deepStrictEqual([tooLong.code, tooLong.stdout], [0, ""])
     })
   )
 

@@ -1,7 +1,8 @@
 /**
- * Gets a call past the SDK when its arguments are no object. The SDK would refuse it with a line that names no field; the
- * pipeline says what the tool takes. So the SDK is handed an empty object, checks all that the protocol asks of the call,
- * and the arguments themselves travel in `_meta`, under a name that no client can know.
+ * Gets the arguments of a call past the SDK as its client sent them. The SDK would refuse what is no object with a line
+ * that names no field, and makes a copy of what is one, without a member named `__proto__`; the pipeline says what the
+ * tool takes. So the arguments travel in `_meta` as well, under a name that no client can know, and the SDK checks all that
+ * the protocol asks of the call.
  */
 import { randomUUID } from "node:crypto"
 
@@ -9,13 +10,14 @@ const travelling = `ferrule/arguments-${randomUUID()}`
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** Packs the arguments of a message for the SDK when they are no object. Every other message stays what it is. */
+/** Packs the arguments of a call for the SDK. Every other message stays what it is. */
 export const pack = (message: unknown): unknown => {
   if (!isRecord(message) || message["method"] !== "tools/call" || !isRecord(message["params"])) return message
   const { params } = message
   const { arguments: args, _meta: meta } = params
-  if (args === undefined || isRecord(args) || !(meta === undefined || isRecord(meta))) return message
-  return { ...message, params: { ...params, arguments: {}, _meta: { ...meta, [travelling]: args } } }
+  if (args === undefined || !(meta === undefined || isRecord(meta))) return message
+  const shown = isRecord(args) ? args : {}
+  return { ...message, params: { ...params, arguments: shown, _meta: { ...meta, [travelling]: args } } }
 }
 
 /** Gives the arguments of a call as its client sent them, and an empty object where it sent none. */

@@ -45,12 +45,12 @@ export const isTokenInQuery = (query: string): boolean => {
   return parameters.has("access_token") || parameters.has("token")
 }
 
-/** Node gives the first of several Authorization headers and hides the rest. */
-export const isDuplicated = (rawHeaders: ReadonlyArray<string>): boolean => {
+/** Node gives the first of several headers that may come once, and hides the rest. `name` is in lower case. */
+export const isDuplicated = (rawHeaders: ReadonlyArray<string>, name: string): boolean => {
   let count = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]!
-    if (name.length === 13 && name.toLowerCase() === "authorization") count++
+    const each = rawHeaders[index]!
+    if (each.length === name.length && each.toLowerCase() === name) count++
   }
   return count > 1
 }

@@ -24,6 +24,7 @@ import { credentialsOf } from "./bearer.ts"
 import * as Challenge from "./challenge.ts"
 import * as Guard from "./guard.ts"
 import { type Refusal, refusal } from "./refusal.ts"
+import { withoutValues } from "./sdkRefusal.ts"
 import * as ToolServer from "./toolServer.ts"
 
 export interface HttpOptions extends Guard.GuardOptions {
@@ -86,7 +87,7 @@ export const make = (
           ...(challenges.metadata && { resourceMetadataUrl: challenges.metadata.url }),
           extra: { visit }
         }
-        const answer = await sdk.fetch(request, { parsedBody: pack(message), authInfo })
+        const answer = await withoutValues(await sdk.fetch(request, { parsedBody: pack(message), authInfo }))
         if (replayed && isJsonContentType(answer.headers.get("content-type"))) answer.headers.set(...replayedHeader)
         return answer
       }
@@ -117,6 +118,8 @@ export const protocolRefusal = (
 ): Refusal => refusal(status, { jsonrpc: "2.0", id: null, error: { code, message } }, headers)
 
 export const methodNotAllowed = protocolRefusal(405, INVALID_REQUEST, "Method not allowed: use POST", { allow: "POST" })
+/** RFC 9112, section 3.2. */
+export const twoHosts = protocolRefusal(400, INVALID_REQUEST, "Send one Host header")
 export const unsupportedMediaType = protocolRefusal(415, INVALID_REQUEST, "Content-Type must be application/json")
 export const notJson = protocolRefusal(400, PARSE_ERROR, "The body is not JSON in UTF-8")
 export const noBatch = protocolRefusal(400, INVALID_REQUEST, "JSON-RPC batches are not supported")

@@ -36,7 +36,8 @@ export const layer = <E, R>(
       if (faults.length > 0) return yield* new DefinitionError({ subject: `The HTTP server of ${connector}`, faults })
       // The route comes first, since a request that is there before it would never be answered, and on a router of its own.
       const route = yield* Layer.build(Layer.provideMerge(routeAt(path), Layer.fresh(HttpRouter.layer)))
-      const node = createServer()
+      // No upgrade is offered, and a request that asks for one is a request (RFC 9110, section 7.8): Node would keep its body.
+      const node = createServer({ shouldUpgradeCallback: () => false })
       const server = yield* listen(node, host, options.port)
       yield* server.serve(Context.get(route, HttpRouter.HttpRouter).asHttpEffect())
       yield* Effect.addFinalizer(endingOf(node))

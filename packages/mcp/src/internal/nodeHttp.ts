@@ -77,10 +77,12 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
     })
 
   return (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> => {
-    const refused = endpoint.guard(request.headers.host, request.headers.origin)
+    const { rawHeaders } = request
+    if (isDuplicated(rawHeaders, "host")) return refuse(response, Endpoint.twoHosts)
+    const refused = endpoint.guard(hostOf(request), request.headers.origin)
     if (refused !== undefined) return refuse(response, refused)
     const { challenges } = endpoint
-    if (isDuplicated(request.rawHeaders)) return refuse(response, challenges.refuse(twice))
+    if (isDuplicated(rawHeaders, "authorization")) return refuse(response, challenges.refuse(twice))
     return endpoint.authenticate(request.headers.authorization, queryOf(request.url ?? "")).pipe(
       Effect.matchEffect({
         onFailure: (error) => refuse(response, challenges.refuse(error)),
@@ -92,6 +94,10 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
     )
   }
 }
+
+/** A target that names a host itself takes the place of the header (RFC 9112, section 3.2.2). */
+const hostOf = ({ headers, url = "" }: IncomingMessage): string | undefined =>
+  url.startsWith("/") ? headers.host : URL.parse(url)?.host
 
 const twice = new Unauthenticated({ reason: "malformed" })
 

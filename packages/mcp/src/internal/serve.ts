@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import type { IncomingMessage, ServerResponse } from "node:http"
+import { IncomingMessage, type ServerResponse } from "node:http"
 import { Credentials, Identity } from "../Identity.ts"
 import type { IdentityUnavailable, Unauthenticated } from "../IdentityError.ts"
 import type { ToolHost } from "../ToolHost.ts"
@@ -42,9 +42,11 @@ export const layerHttp = <E, R>(
       const node = NodeHttp.handler(endpoint)
       const web = WebHttp.handler(endpoint)
       const viaWeb = (request: HttpServerRequest.HttpServerRequest) =>
-        Effect.flatMap(Effect.orDie(HttpServerRequest.toWeb(request)), (request) =>
-          Effect.map(withoutRequest(web(request)), HttpServerResponse.fromWeb)
-        )
+        Effect.matchEffect(HttpServerRequest.toWeb(request), {
+          // Its host and its path make no URL.
+          onFailure: () => Effect.succeed(HttpServerResponse.empty({ status: 400 })),
+          onSuccess: (request) => Effect.map(withoutRequest(web(request)), HttpServerResponse.fromWeb)
+        })
       const viaNode = (request: HttpServerRequest.HttpServerRequest) =>
         Effect.suspend(() => {
           const response = NodeHttpServerRequest.toServerResponse(request) as ServerResponse
@@ -137,8 +139,8 @@ const hidingToken = <A, E, R>(
   )
 }
 
-// HTTP/2 requests on Node imitate these objects only in part.
-const isNodeHttp1 = (source: object): boolean => "httpVersionMajor" in source && source.httpVersionMajor === 1
+// HTTP/2 requests on Node imitate these objects only in part. What a request says of its version does not tell the two apart.
+const isNodeHttp1 = (source: object): boolean => source instanceof IncomingMessage
 
 // The answer has left by then; what the route returns only tells middleware its status.
 const sent = (status: number): HttpServerResponse.HttpServerResponse =>

@@ -106,6 +106,9 @@ const lineWriter = ({ stream, write }: Output) => {
   }
 }
 
+/** The blanks of JSON. Others, as the mark of a byte order is, make a line no JSON. */
+const blank = /^[ \t\r]*$/
+
 const readLines = (
   stream: Readable,
   maxSize: number,
@@ -118,22 +121,28 @@ const readLines = (
       let start = 0
       for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
         const part = chunk.subarray(start, end)
+        if (size + part.length > maxSize) return onTooLong()
         const line = pending.length === 0 ? part : Buffer.concat([...pending, part])
         pending = []
         size = 0
         start = end + 1
         // Bytes that are no UTF-8 would all become the same character, and two operations one.
-        const text = isUtf8(line) ? line.toString("utf8").trim() : undefined
-        if (text !== "") onLine(text)
+        const text = isUtf8(line) ? line.toString("utf8") : undefined
+        if (text === undefined || !blank.test(text)) onLine(text)
       }
       if (start === chunk.length) return
       pending.push(chunk.subarray(start))
       size += chunk.length - start
-      if (size > maxSize) onEnd()
+      if (size > maxSize) onTooLong()
     }
     const onEnd = () => {
       stop()
       resume(Effect.void)
+    }
+    // A stream that is paused still reads ahead, which keeps the process up for as long as its client waits.
+    const onTooLong = () => {
+      onEnd()
+      stream.destroy()
     }
     const stop = () => {
       stream.off("data", onData).off("end", onEnd).off("close", onEnd).off("error", onEnd)

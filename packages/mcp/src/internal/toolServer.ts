@@ -12,6 +12,7 @@ import type { Authenticated } from "../Identity.ts"
 import type { ToolHost, ToolRequest } from "../ToolHost.ts"
 import { unpack } from "./anyArguments.ts"
 import type { Era, PlainCall, PlainList } from "./plainRequest.ts"
+import { withoutExceptions } from "./sdkRefusal.ts"
 import { replayedKey } from "./toolResult.ts"
 
 /** What a transport knows of a call beside the message. */
@@ -143,7 +144,7 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
       if (isReplay(result)) onReplay?.()
       return server.server.projectCallToolResult(result, tools.find(({ name }) => name === params.name)?.outputSchema)
     })
-    return server
+    return withoutExceptions(server)
   }
 
   return { host, answer, sdkServer }
