@@ -1,9 +1,9 @@
 /**
- * A short run of the fuzzer with each `pnpm test`, with a seed that stays and one that does not, and the judge before servers
- * that are broken on purpose. The long run is `pnpm fuzz`.
+ * A short run of the fuzzer with each `pnpm test`, and the judge before servers that are broken on purpose. The long run, with
+ * seeds that differ, is `pnpm fuzz`.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Effect, Random } from "effect"
+import { Effect } from "effect"
 import { vi } from "vitest"
 import * as Findings from "./Findings.ts"
 import * as HttpRun from "./HttpRun.ts"
@@ -17,11 +17,9 @@ const kindsOf = (findings: Findings.Findings): ReadonlyArray<string> => [...find
 describe("a server that is sent what no client would send", () => {
   it.live("answers all of it as documented, over HTTP", () =>
     Effect.gen(function* () {
-      const seed = yield* Random.nextIntBetween(0, 2 ** 31)
-      yield* Console.log(`fuzz over HTTP with seeds 1 and ${seed}`)
-      for (const each of [1, seed]) {
-        const findings = yield* HttpRun.run({ cases: 1000, seed: each, giants: 1, checkpoint: 250 })
-        assert.deepStrictEqual(kindsOf(findings), [], Findings.table(`HTTP, seed ${each}`, findings))
+      for (const seed of [1, 2]) {
+        const findings = yield* HttpRun.run({ cases: 1000, seed, giants: 1, checkpoint: 250 })
+        assert.deepStrictEqual(kindsOf(findings), [], Findings.table(`HTTP, seed ${seed}`, findings))
         assert.strictEqual(findings.cases, 1000)
       }
     })
@@ -29,11 +27,9 @@ describe("a server that is sent what no client would send", () => {
 
   it.live("answers all of it as documented, on stdio", () =>
     Effect.gen(function* () {
-      const seed = yield* Random.nextIntBetween(0, 2 ** 31)
-      yield* Console.log(`fuzz on stdio with seeds 1 and ${seed}`)
-      for (const each of [1, seed]) {
-        const findings = yield* StdioRun.run({ cases: 1000, seed: each, giants: 1, checkpoint: 200 })
-        assert.deepStrictEqual(kindsOf(findings), [], Findings.table(`stdio, seed ${each}`, findings))
+      for (const seed of [1, 2]) {
+        const findings = yield* StdioRun.run({ cases: 1000, seed, giants: 1, checkpoint: 200 })
+        assert.deepStrictEqual(kindsOf(findings), [], Findings.table(`stdio, seed ${seed}`, findings))
         assert.isAtLeast(findings.cases, 1000)
       }
     })
