@@ -97,6 +97,9 @@ export const layerHttpServer = <C extends Connector.Any>(
  *
  * On Node the answer has left when the route returns, so middleware that adds headers to responses does not reach it.
  *
+ * Node keeps the body of a request that offers an upgrade, as some clients do for HTTP/2, and the endpoint then finds none.
+ * A server that upgrades nothing is made with `createServer({ shouldUpgradeCallback: () => false })`.
+ *
  * @category layers
  * @since 0.1.0
  */

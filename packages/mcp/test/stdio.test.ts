@@ -106,6 +106,19 @@ describe("a server on stdio", () => {
     })
   )
 
+  it.effect("answers two calls that have the same id, though the first takes longer", () =>
+    Effect.gen(function* () {
+      const { stdout } = yield* run(call(1, "later") + call(1, "whoami"), "layer")
+      assert.deepStrictEqual(
+        messages(stdout).map(({ id, result }) => [id, result.content[0].text === "later"]),
+        [
+          [1, false],
+          [1, true]
+        ]
+      )
+    })
+  )
+
   it.effect("does not answer a call that was cancelled", () =>
     Effect.gen(function* () {
       const cancelled = line({ method: "notifications/cancelled", params: { requestId: 1 } })

@@ -38,7 +38,8 @@ export const make = (server: ToolServer, principal: PrincipalData, wire: Wire): 
   Effect.gen(function* () {
     // Guarded once, and not by each call.
     const fork = Effect.runForkWith(yield* Scrubber.guarded(Effect.context<never>()))
-    const calls = new Map<RequestId, Fiber.Fiber<unknown, unknown>>()
+    // By fiber, since nothing keeps a client from giving two calls the same id.
+    const calls = new Map<Fiber.Fiber<unknown, unknown>, RequestId>()
     const atSdk = new Set<RequestId>()
     const waiting: Array<() => void> = []
 
@@ -89,9 +90,9 @@ export const make = (server: ToolServer, principal: PrincipalData, wire: Wire): 
       fork(
         Effect.withFiber((fiber) => {
           // Registered as the first step, since the call may be cancelled from within its second.
-          calls.set(id, fiber)
+          calls.set(fiber, id)
           fiber.addObserver(() => {
-            if (calls.get(id) === fiber) calls.delete(id)
+            calls.delete(fiber)
             settled()
           })
           return written
@@ -115,13 +116,13 @@ export const make = (server: ToolServer, principal: PrincipalData, wire: Wire): 
     }
 
     const cancel = (id: unknown): void => {
-      calls.get(id as RequestId)?.interruptUnsafe()
+      for (const [fiber, each] of calls) if (each === id) fiber.interruptUnsafe()
       atSdk.delete(id as RequestId)
       settled()
     }
 
     const close = Effect.suspend(() => {
-      for (const fiber of calls.values()) fiber.interruptUnsafe()
+      for (const fiber of calls.keys()) fiber.interruptUnsafe()
       return Effect.promise(() => sdk.close())
     })
 
