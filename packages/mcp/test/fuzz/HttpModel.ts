@@ -4,7 +4,8 @@
  */
 import { METHODS } from "node:http"
 import { tokens } from "./desk.ts"
-import { bytesOf, type Framing, type HttpCase, type HttpRequest } from "./HttpCases.ts"
+import type { HttpCase } from "./HttpCases.ts"
+import { bytesOf, type Framing, type HttpRequest } from "./HttpRequest.ts"
 import { limit } from "./MessageCases.ts"
 import * as Model from "./MessageModel.ts"
 
@@ -41,7 +42,8 @@ const closing = (expected: Expected): Expected => ({ ...expected, mayClose: true
 
 const broken = (...statuses: ReadonlyArray<number>): Expected => ({
   ...closing(refused(400, 413, 417, 431, ...statuses)),
-  breaks: true
+  breaks: true,
+  leavesBytes: true
 })
 
 /** Each refusal that is decided before the body is read, and what a parser says that can't go on. */
@@ -72,7 +74,8 @@ export const expectedOf = ({ requests, delivery }: HttpCase): ReadonlyArray<Expe
     ...(closes(request) && { mayEnd: true })
   }))
   const isWhole = delivery.kind !== "cut" && !expected.some(({ isIncomplete }) => isIncomplete)
-  if (isWhole && (expected.length === 1 || !expected.some(({ breaks }) => breaks))) return expected
+  const isInOrder = !expected.some(({ breaks }) => breaks) && !requests.slice(0, -1).some(saysClose)
+  if (isWhole && (isInOrder || expected.length === 1)) return expected
   return expected.map((each) => ({
     ...closing(each),
     statuses: [...each.statuses, 400, 408, 413, 431],
@@ -87,15 +90,10 @@ const whole = (request: HttpRequest): Expected => {
   if (!METHODS.includes(method) || !/^HTTP\/\d\.\d$/.test(version) || !/^[/*]|^https?:\/\/[^[]/.test(target)) {
     return broken(400, 403, 404, 405, 505)
   }
-  const head = bytesOf({ ...request, framing: { kind: "none" } }).length
-  if (head > headerSize + 500) return broken(431, 400)
-  // Node counts more than the bytes.
-  if (head > headerSize / 2) return anything(request)
-  if (framing.kind === "bad head") return { ...broken(...anyRefusal), leavesBytes: true }
-  if (framing.kind === "bad chunks") return { ...broken(...anyRefusal), leavesBytes: true }
-  if (framing.kind === "length is more") {
-    return { ...broken(...anyRefusal), leavesBytes: true }
-  }
+  if (request.headers.some(([name, value]) => name.length + value.length > headerSize)) return broken(431)
+  // Node counts the rest in a way of its own.
+  if (bytesOf({ ...request, framing: { kind: "none" } }).length > headerSize / 2) return anything(request)
+  if (leavesBodyOpen.includes(framing.kind)) return broken(...anyRefusal)
   if (version !== "HTTP/1.1" || /[^\x21-\x7e]|^\*/.test(target)) return anything(request)
   if (framing.kind === "length is less") {
     const { bytes } = request.message
@@ -129,14 +127,16 @@ const afterHead = (request: HttpRequest): Expected => {
     : { ...expected, statuses: [404, ...expected.statuses], runs: weaker(expected.runs) }
 }
 
+/** Node takes what comes after such a request for an error of the connection. */
+const saysClose = (request: HttpRequest): boolean =>
+  valuesOf(request, "connection").some((value) => /close/i.test(value))
+
 /**
  * What is refused without the 100 that its client waits for may be followed by the body or not, so the connection ends; so it
  * may where a refusal leaves much of a body unread.
  */
 const closes = (request: HttpRequest): boolean =>
-  request.message.bytes.length > 10_000 ||
-  valuesOf(request, "expect").length > 0 ||
-  valuesOf(request, "connection").some((value) => /close/i.test(value))
+  request.message.bytes.length > 10_000 || valuesOf(request, "expect").length > 0 || saysClose(request)
 
 const weaker = (runs: Model.Runs): Model.Runs => (runs === "must" ? "may" : runs)
 

@@ -4,33 +4,20 @@
 import { Duration, Effect, Option } from "effect"
 import * as fc from "fast-check"
 import type { Execution } from "./desk.ts"
-import type { Broken } from "./faults.ts"
 import * as Findings from "./Findings.ts"
-import { bytesOf, type HttpCase, httpCases, httpProbe, type MakeHttpCase } from "./HttpCases.ts"
+import { type HttpCase, httpCases, httpProbe, type MakeHttpCase } from "./HttpCases.ts"
 import { judge } from "./HttpJudge.ts"
 import { type Expected, expectedOf } from "./HttpModel.ts"
+import { bytesOf } from "./HttpRequest.ts"
 import { exchange } from "./HttpWire.ts"
 import { fault } from "./Judge.ts"
 import * as Ledger from "./Ledger.ts"
 import { probe } from "./MessageCases.ts"
+import { defaultPatience, judgeCondition, type Options, type Resources, surplus } from "./Run.ts"
 import * as Subject from "./Subject.ts"
-
-export interface Options {
-  readonly cases: number
-  readonly seed: number
-  /** How many messages in a thousand are of sizes around the limit. */
-  readonly giants: number
-  readonly broken?: Broken | undefined
-  /** After how many cases the server is asked how it is. */
-  readonly checkpoint: number
-  /** How long an answer may take: longer than any server in order does on a busy machine. */
-  readonly patience?: Duration.Input
-}
 
 const connections = 12
 const batch = 100
-
-const defaultPatience: Duration.Input = "20 seconds"
 
 export const run = Effect.fnUntraced(function* ({
   broken,
@@ -44,7 +31,7 @@ export const run = Effect.fnUntraced(function* ({
   const ledger = Ledger.make(findings)
   const subject = yield* Subject.start("http", broken)
   const port = yield* subject.port
-  const base = yield* subject.condition
+  const base = (yield* subject.condition)?.resources ?? {}
   const arbitrary = httpCases(giants)
 
   const one = (make: MakeHttpCase, index: number) =>
@@ -73,32 +60,21 @@ export const run = Effect.fnUntraced(function* ({
       const expected = expectedOf(made)
       ledger.expect([{ runs: "must", note, isKeyed: false }])
       const exchanged = yield* Effect.timeoutOption(exchange(sending(port, made, expected)), patience)
-      const verdict = Option.map(exchanged, (exchanged) => judge(expected, exchanged))
-      if (Option.isNone(verdict) || verdict.value.faults.length > 0) {
-        Findings.blame(
-          findings,
-          fault(
-            "a probe is not answered",
-            verdict.pipe(
-              Option.map(({ faults }) => faults[0]!.detail),
-              Option.getOrElse(() => "in time")
-            )
-          )
-        )
-      } else ledger.answered(verdict.value.results)
+      const { faults, results } = Option.match(exchanged, {
+        onNone: () => ({ faults: [fault("no answer in time")], results: [] }),
+        onSome: (exchanged) => judge(expected, exchanged)
+      })
+      ledger.answered(results)
+      for (const { kind, detail } of faults) {
+        Findings.blame(findings, fault("a probe is not answered", `${kind}: ${detail}`))
+      }
     })
 
   const checked = Effect.gen(function* () {
-    const condition = yield* settled(subject, base?.resources ?? {}, Math.ceil(Duration.toMillis(patience) / 500))
+    const condition = yield* settled(subject, base, Math.ceil(Duration.toMillis(patience) / 500))
     if (condition === undefined) return
     findings.heaps.push(condition.heap)
-    ledger.collect(condition.executions)
-    if (condition.outcomes["Internal"]) Findings.blame(findings, fault("an outcome that is a defect"))
-    for (const [kind, count] of Object.entries(condition.resources)) {
-      const before = base?.resources[kind] ?? 0
-      if (count > before)
-        Findings.blame(findings, fault("keeps a handle", `${count} ${kind}, and ${before} at the start`))
-    }
+    judgeCondition(findings, ledger, condition, base)
   })
 
   for (let start = 0; start < cases && !subject.hasEnded(); start += batch) {
@@ -116,15 +92,14 @@ export const run = Effect.fnUntraced(function* ({
 }, Effect.scoped)
 
 /** Connections end a moment after their clients have gone, so what is still there is looked at again for a while. */
-const settled = (subject: Subject.Subject, base: Readonly<Record<string, number>>, looks: number) =>
+const settled = (subject: Subject.Subject, base: Resources, looks: number) =>
   Effect.gen(function* () {
     const executions: Array<Execution> = []
     for (let look = 0; ; look++) {
       const condition = yield* subject.condition
       if (condition === undefined) return undefined
       executions.push(...condition.executions)
-      const isBase = Object.entries(condition.resources).every(([kind, count]) => count <= (base[kind] ?? 0))
-      if (isBase || look === looks) return { ...condition, executions }
+      if (surplus(condition.resources, base).length === 0 || look === looks) return { ...condition, executions }
       yield* Effect.sleep("100 millis")
     }
   })

@@ -2,34 +2,21 @@
  * Runs cases over stdio against one process after another: a new one where a line too long has ended the connection, as it
  * is to. The last bytes of each are half a line, and the end of the input is to end it.
  */
-import { type Duration, Effect, Option, type Scope } from "effect"
+import { Effect, Option, type Scope } from "effect"
 import * as fc from "fast-check"
-import type { Broken } from "./faults.ts"
 import * as Findings from "./Findings.ts"
 import { fault, judgeText, noteOf, readMessage } from "./Judge.ts"
 import * as Ledger from "./Ledger.ts"
 import { canary, probe } from "./MessageCases.ts"
+import { defaultPatience, judgeCondition, type Options } from "./Run.ts"
 import { type StdioBatch, stdioBatches } from "./StdioCases.ts"
 import { type Expected, expectationOf, keyOf } from "./StdioModel.ts"
 import * as Subject from "./Subject.ts"
-
-export interface Options {
-  readonly cases: number
-  readonly seed: number
-  /** How many messages in a hundred are of sizes around the limit, in the last tenth of the run. */
-  readonly giants: number
-  readonly broken?: Broken | undefined
-  readonly checkpoint: number
-  /** How long an answer may take: longer than any server in order does on a busy machine. */
-  readonly patience?: Duration.Input
-}
 
 const isOptional = ({ isOptional }: Expected): boolean => isOptional
 
 const isSubscription = ({ asked }: Expected): boolean =>
   asked?.kind === "request" && asked.method === "subscriptions/listen"
-
-const defaultPatience: Duration.Input = "20 seconds"
 
 export const run = Effect.fnUntraced(function* (options: Options) {
   const findings = Findings.make()
@@ -41,11 +28,11 @@ export const run = Effect.fnUntraced(function* (options: Options) {
         const ledger = Ledger.make(findings)
         const connection = yield* connect(findings, ledger, options)
         const { subject } = connection
-        const base = yield* subject.condition
+        const base = (yield* subject.condition)?.resources ?? {}
         let next = findings.cases + options.checkpoint
         let ends = false
         while (!ends && findings.cases < options.cases && !subject.hasEnded()) {
-          // Connections that end would leave nothing to compare a heap with.
+          // Lines too long come late and are many there, since each ends a process, and a heap is compared with itself.
           const isLate = findings.cases >= options.cases * 0.9
           const [batch] = fc.sample(stdioBatches(isLate ? options.giants * 10 : 0), {
             seed: options.seed + index,
@@ -58,13 +45,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
           const condition = yield* subject.condition
           if (condition === undefined) break
           if (!isLate) findings.heaps.push(condition.heap)
-          ledger.collect(condition.executions)
-          if (condition.outcomes["Internal"]) Findings.blame(findings, fault("an outcome that is a defect"))
-          for (const [kind, count] of Object.entries(condition.resources)) {
-            const before = base?.resources[kind] ?? 0
-            if (count > before)
-              Findings.blame(findings, fault("keeps a handle", `${count} ${kind}, ${before} at the start`))
-          }
+          judgeCondition(findings, ledger, condition, base)
         }
         if (!ends && !subject.hasEnded()) {
           const condition = yield* subject.condition

@@ -41,7 +41,7 @@ describe("the judge finds a server", () => {
 
   it.live("that is wrong in many ways over HTTP", () =>
     Effect.gen(function* () {
-      const findings = yield* HttpRun.run({ ...short, cases: 400, checkpoint: 100, broken: "many" })
+      const findings = yield* HttpRun.run({ ...short, cases: 600, checkpoint: 150, broken: "many" })
       const kinds = kindsOf(findings)
       for (const kind of [
         "a handler ran for no valid call",
