@@ -17,7 +17,7 @@ import * as Tracer from "effect/Tracer"
 import * as Headers from "effect/http/Headers"
 import * as HttpTraceContext from "effect/http/HttpTraceContext"
 import type { ToolHost, ToolRequest } from "../ToolHost.ts"
-import { ofTool } from "./toolDefinition.ts"
+import { ofTool } from "../ToolDefinition.ts"
 import { ofOutcome } from "./toolResult.ts"
 
 export const make = Effect.fnUntraced(function* <C extends Connector.Any>(

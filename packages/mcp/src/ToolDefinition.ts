@@ -1,10 +1,17 @@
 /**
- * How a tool is listed: its contract, and all four hints, which follow from its kind.
+ * How a tool is listed to a client: its contract, and all four hints, which follow from its kind. What audits, locks or
+ * documents a connector reads the same.
  */
 import type * as CoreTool from "@ferrule/core/Tool"
 import type { Tool } from "@modelcontextprotocol/server"
 import * as Duration from "effect/Duration"
 
+/**
+ * Gives the definition that a client is shown.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const ofTool = (tool: CoreTool.Any): Tool => ({
   name: tool.name,
   title: tool.title,

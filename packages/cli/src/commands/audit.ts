@@ -1,0 +1,48 @@
+/**
+ * `ferrule audit`: checks a connector and reports.
+ */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import { Argument, Command, Flag } from "effect/cli"
+import { loadModule } from "../internal/loadModule.ts"
+import { runAudit } from "../internal/runAudit.ts"
+import * as Subject from "../internal/Subject.ts"
+import { Unusable } from "../internal/Unusable.ts"
+import { isBlocked } from "../Report.ts"
+import { json } from "../reports/json.ts"
+
+const file = (name: string, what: string) =>
+  Flag.String(name).pipe(Flag.withMetavar("file"), Flag.withDescription(what), Flag.optional)
+
+export const audit = Command.make(
+  "audit",
+  {
+    module: Argument.String("module").pipe(Argument.withDescription("The module that exports the connector")),
+    export: Flag.String("export").pipe(
+      Flag.withDescription("Which export it is, where the module has several"),
+      Flag.optional
+    ),
+    json: file("json", "Where to write the report as JSON; - is standard output")
+  },
+  Effect.fnUntraced(function* (flags) {
+    const loaded = yield* loadModule(flags.module, { export: Option.getOrUndefined(flags.export) })
+    const subject = Subject.ofConnector(loaded.connector, loaded.audit?.arguments ?? {})
+    const report = yield* runAudit(subject, {
+      target: flags.module,
+      bench: undefined,
+      suppressions: loaded.audit?.suppressions ?? []
+    })
+    if (Option.isSome(flags.json)) yield* write(flags.json.value, json(report))
+    if (isBlocked(report)) process.exitCode = 1
+  })
+).pipe(Command.withDescription("Checks a connector and says what a security team would find"))
+
+const write = Effect.fnUntraced(function* (path: string, text: string) {
+  if (path === "-") return yield* Console.log(text)
+  const files = yield* FileSystem.FileSystem
+  yield* files
+    .writeFileString(path, text)
+    .pipe(Effect.mapError((cause) => new Unusable({ message: `${path} can't be written: ${cause.message}`, cause })))
+})

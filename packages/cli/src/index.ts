@@ -1,0 +1,2 @@
+export * as Audit from "./Audit.ts"
+export * as Report from "./Report.ts"

@@ -1,0 +1,151 @@
+/**
+ * Runs the checks over a subject and makes the report: static checks always, probes where there is a bench.
+ */
+import * as AccessMatrix from "@ferrule/core/AccessMatrix"
+import * as Policy from "@ferrule/core/Policy"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
+import type { Suppression } from "../Audit.ts"
+import { staticChecks } from "../checks/index.ts"
+import { probes } from "../probes/index.ts"
+import type { CheckResult, Finding, Report, ToolContract } from "../Report.ts"
+import { version } from "../version.ts"
+import type { Bench } from "./Bench.ts"
+import { type Fault, groups, type Info, type Outcome, type Probe } from "./Check.ts"
+import { answers } from "./questions.ts"
+import type { Subject, SubjectTool } from "./Subject.ts"
+import { toConfirm } from "./toConfirm.ts"
+import { tokensOf } from "./tokens.ts"
+
+export interface AuditOptions {
+  readonly target: string
+  readonly bench: Bench | undefined
+  readonly suppressions: ReadonlyArray<Suppression>
+}
+
+export const runAudit = Effect.fnUntraced(function* (subject: Subject, options: AuditOptions) {
+  const { bench, suppressions, target } = options
+  const checks = [
+    ...staticChecks.map(({ info, run }) => resultOf(info, "static", run(subject), suppressions)),
+    ...(yield* Effect.forEach(probes, (probe) => runProbe(probe, bench, suppressions)))
+  ].sort((one, other) => (one.id < other.id ? -1 : 1))
+  const report: Report = {
+    ferrule: version,
+    target,
+    at: DateTime.formatIso(yield* DateTime.now),
+    probed: bench !== undefined,
+    connector: {
+      name: subject.name,
+      version: subject.version,
+      ...(subject.title !== undefined && { title: subject.title }),
+      ...(subject.instructions !== undefined && { instructions: subject.instructions })
+    },
+    questions: answers(checks),
+    ...accessOf(subject),
+    tools: subject.tools.map(contractOf),
+    checks,
+    toConfirm: toConfirm(subject)
+  }
+  return report
+})
+
+const runProbe = (
+  { info, limit = 30, run }: Probe,
+  bench: Bench | undefined,
+  suppressions: ReadonlyArray<Suppression>
+): Effect.Effect<CheckResult> => {
+  if (bench === undefined) {
+    return Effect.succeed({ ...headOf(info, "probe"), status: "not run", findings: [], transcript: [] })
+  }
+  const subject = bench.connector.name
+  return Effect.scoped(run(bench)).pipe(
+    Effect.timeoutOrElse({
+      duration: `${limit} seconds`,
+      orElse: () =>
+        Effect.succeed<Outcome>({
+          faults: [
+            {
+              subject,
+              message: `the probe was still running after ${limit} seconds and was cut off`,
+              fix: "Find out what never answers: give the tool a timeout, and the test layers an upstream that does."
+            }
+          ]
+        })
+    }),
+    Effect.catchTag("BenchFault", ({ message }) => Effect.succeed<Outcome>({ faults: [{ subject, message }] })),
+    Effect.map((outcome) => resultOf(info, "probe", outcome, suppressions))
+  )
+}
+
+const headOf = ({ id, question, severity, title, why }: Info, kind: CheckResult["kind"]) => ({
+  id,
+  group: groups[id[0] as keyof typeof groups],
+  kind,
+  severity,
+  title,
+  why,
+  ...(question !== undefined && { question })
+})
+
+const resultOf = (
+  info: Info,
+  kind: CheckResult["kind"],
+  outcome: Outcome,
+  suppressions: ReadonlyArray<Suppression>
+): CheckResult => {
+  const head = headOf(info, kind)
+  if ("notApplicable" in outcome) {
+    return { ...head, status: "not applicable", note: outcome.notApplicable, findings: [], transcript: [] }
+  }
+  if ("notSeen" in outcome) return { ...head, status: "not seen", note: outcome.notSeen, findings: [], transcript: [] }
+  const { faults, note, transcript = [] } = outcome
+  const findings = faults.map((fault) => findingOf(info, fault, suppressions))
+  const counts = findings.some(({ accepted }) => accepted === undefined)
+  return {
+    ...head,
+    status: counts ? "failed" : "passed",
+    ...(note !== undefined && { note }),
+    findings,
+    transcript: [...transcript]
+  }
+}
+
+const findingOf = (info: Info, fault: Fault, suppressions: ReadonlyArray<Suppression>): Finding => {
+  const accepted = suppressions.find(
+    ({ check, tool }) => check === info.id && (tool === undefined || tool === fault.subject)
+  )
+  return {
+    check: info.id,
+    severity: fault.severity ?? info.severity,
+    subject: fault.subject,
+    ...(fault.where !== undefined && { where: fault.where }),
+    message: fault.message,
+    ...(fault.evidence !== undefined && { evidence: fault.evidence }),
+    fix: fault.fix ?? info.fix,
+    ...(accepted !== undefined && { accepted: accepted.reason })
+  }
+}
+
+const accessOf = ({ connector }: Subject): Pick<Report, "roles" | "access"> => {
+  if (connector === undefined) return { roles: [], access: [] }
+  const rows = AccessMatrix.make(connector)
+  return {
+    roles: (rows[0]?.cells ?? []).map(({ role }) => role ?? null),
+    access: rows.map((row) => ({
+      ...row,
+      cells: row.cells.map(({ access, predicates, scopes }) => ({ access, predicates, scopes }))
+    }))
+  }
+}
+
+const contractOf = (tool: SubjectTool): ToolContract => ({
+  name: tool.name,
+  ...(tool.title !== undefined && { title: tool.title }),
+  description: tool.description,
+  annotations: tool.annotations as Record<string, Schema.Json>,
+  inputSchema: tool.inputSchema as Schema.Json,
+  ...(tool.outputSchema !== undefined && { outputSchema: tool.outputSchema as Schema.Json }),
+  ...(tool.declared !== undefined && { kind: tool.declared.kind, policy: Policy.describe(tool.declared.allow) }),
+  tokens: tokensOf(tool)
+})

@@ -1,0 +1,4 @@
+import type { Probe } from "../internal/Check.ts"
+
+/** Every probe, by group. */
+export const probes: ReadonlyArray<Probe> = []
