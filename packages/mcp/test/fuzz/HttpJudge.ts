@@ -90,7 +90,7 @@ const readBody = (answer: HttpAnswer): Read => {
 
 /** The answer to a HEAD has no body, whatever its status. */
 const isEmptyHead = ({ headers, status }: HttpAnswer): boolean =>
-  status >= 400 && status < 500 && headers.has("content-length")
+  headers.has("content-length") && ((status >= 400 && status < 500) || (status === 503 && headers.has("retry-after")))
 
 const readChallenge = ({ headers, status }: HttpAnswer, text: string): Read => {
   const { error, error_description: description, ...more } = JSON.parse(text) as Record<string, unknown>
