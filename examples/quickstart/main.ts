@@ -22,17 +22,17 @@ const AddNote = Tool.write("add_note", {
   idempotency: { identity: ["topic", "text"], recovery: "unknown", checkWith: "read_notes" },
   destructive: false
 })
-const Notes = Connector.make("notes", { version: "1.0.0", tools: [ReadNotes, AddNote] })
+export const Notes = Connector.make("notes", { version: "1.0.0", tools: [ReadNotes, AddNote] })
 
 const kept: Array<{ readonly topic: string; readonly text: string }> = []
-const NotesHandlers = Notes.toLayer({
+export const NotesHandlers = Notes.toLayer({
   read_notes: ({ topic }) =>
     Effect.sync(() => ({ notes: kept.filter((note) => note.topic === topic).map((note) => note.text) })),
   add_note: (note) => Effect.sync(() => ({ count: kept.push(note) }))
 })
 
 const me = Principal.make({ id: "me", roles: ["writer"] })
-Mcp.runStdio(Notes).pipe(
-  Effect.provide([NotesHandlers, IdempotencyStore.layerMemory, Identity.layerDeclared(me)]),
-  Mcp.runMain
+const Server = Mcp.runStdio(Notes).pipe(
+  Effect.provide([NotesHandlers, IdempotencyStore.layerMemory, Identity.layerDeclared(me)])
 )
+if (import.meta.main) Mcp.runMain(Server)

@@ -1,0 +1,13 @@
+/** How the notes are audited: `ferrule audit connector.ts --probe` in this folder. */
+import { Audit } from "@ferrule/cli"
+import { IdempotencyStore } from "@ferrule/core"
+import { Layer } from "effect"
+import { Notes, NotesHandlers } from "./main.ts"
+
+export default Audit.make(Notes, {
+  layers: Layer.merge(NotesHandlers, IdempotencyStore.layerMemory),
+  arguments: {
+    read_notes: { topic: "deploys" },
+    add_note: { topic: "deploys", text: "Fridays are frozen." }
+  }
+})
