@@ -1,13 +1,11 @@
 /**
  * Loads the module of a connector: what it exports is the connector, or an audit of one.
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Connector from "@ferrule/core/Connector"
-import { existsSync } from "node:fs"
 import { resolve } from "node:path"
-import { pathToFileURL } from "node:url"
 import { type Audit, isAudit } from "../Audit.ts"
+import { importModule, type Module } from "./importModule.ts"
 import { Unusable } from "./Unusable.ts"
 
 /** A connector, and how it is audited where its module says so. */
@@ -20,35 +18,15 @@ export interface Loaded {
 export interface LoadOptions {
   /** Which export it is, where there are several. */
   readonly export?: string | undefined
-  /** How long the module may take to load. */
-  readonly timeout?: Duration.Input | undefined
 }
 
 /** Imports the module and finds the connector in it. */
 export const loadModule = Effect.fnUntraced(function* (file: string, options: LoadOptions = {}) {
-  const path = resolve(file)
-  if (!existsSync(path)) {
-    return yield* new Unusable({ message: `There is no file ${file}. Give the module that exports the connector.` })
-  }
-  const timeout = options.timeout ?? "20 seconds"
-  const module = yield* Effect.tryPromise({
-    try: (): Promise<Record<string, unknown>> => import(pathToFileURL(path).href),
-    catch: (cause) => new Unusable({ message: `${file} can't be loaded: ${sentenceOf(cause)}`, cause })
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: timeout,
-      orElse: () =>
-        Effect.fail(
-          new Unusable({
-            message: `${file} was still loading after ${Duration.format(Duration.fromInputUnsafe(timeout))}. A module that is audited declares a connector and starts nothing: move what it waits for into a layer.`
-          })
-        )
-    })
-  )
-  return yield* find(file, path, module, options.export)
+  const module = yield* importModule(file)
+  return yield* find(file, resolve(file), module, options.export)
 })
 
-const find = (file: string, path: string, module: Record<string, unknown>, name: string | undefined) => {
+const find = (file: string, path: string, module: Module, name: string | undefined) => {
   const usable = new Map<string, Loaded>()
   for (const [key, value] of Object.entries(module)) {
     if (isAudit(value)) usable.set(key, { path, connector: value.connector, audit: value })
@@ -82,9 +60,3 @@ const isConnector = (value: unknown): value is Connector.Any =>
   "handlers" in value &&
   "tools" in value &&
   Array.isArray(value.tools)
-
-const sentenceOf = (cause: unknown): string => {
-  const message = cause instanceof Error ? cause.message : String(cause)
-  const first = message.split("\n")[0]!.trim()
-  return first.endsWith(".") ? first : `${first}.`
-}

@@ -1,0 +1,32 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { ferrule } from "./ferrule.ts"
+
+describe(
+  "a command that is given wrongly says what is wrong and exits with 2",
+  { concurrent: true, timeout: 60_000 },
+  () => {
+    const says = (args: ReadonlyArray<string>, stderr: string) =>
+      it.live(["ferrule", ...args].join(" "), () =>
+        Effect.map(ferrule(args), (ran) => assert.deepStrictEqual(ran, { code: 2, stdout: "", stderr }))
+      )
+    says(
+      ["audit", "tools.ts", "--jsn", "-"],
+      "Unrecognized flag: --jsn in command ferrule audit. Did you mean --json\nferrule audit --help says what it takes.\n"
+    )
+    says(["audit"], "Missing required argument: module\nferrule audit --help says what it takes.\n")
+    says(["adit"], 'Unknown subcommand "adit" for "ferrule". Did you mean audit\nferrule --help says what it takes.\n')
+  }
+)
+
+describe("what only tells exits with 0", { concurrent: true, timeout: 60_000 }, () => {
+  for (const args of [[], ["--help"], ["audit", "--help"], ["--version"], ["--completions", "bash"]]) {
+    it.live(["ferrule", ...args].join(" "), () =>
+      Effect.gen(function* () {
+        const { code, stderr, stdout } = yield* ferrule(args)
+        assert.deepStrictEqual([code, stderr], [0, ""])
+        assert.isNotEmpty(stdout)
+      })
+    )
+  }
+})
