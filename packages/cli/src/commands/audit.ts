@@ -6,6 +6,8 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import { Argument, Command, Flag } from "effect/cli"
+import type { Audit } from "../Audit.ts"
+import * as Bench from "../internal/Bench.ts"
 import { loadModule } from "../internal/loadModule.ts"
 import { runAudit } from "../internal/runAudit.ts"
 import * as Subject from "../internal/Subject.ts"
@@ -24,20 +26,38 @@ export const audit = Command.make(
       Flag.withDescription("Which export it is, where the module has several"),
       Flag.optional
     ),
+    probe: Flag.Boolean("probe").pipe(
+      Flag.withDescription(
+        "Also starts the connector with the layers that its module gives for tests, and tries it out"
+      )
+    ),
     json: file("json", "Where to write the report as JSON; - is standard output")
   },
   Effect.fnUntraced(function* (flags) {
     const loaded = yield* loadModule(flags.module, { export: Option.getOrUndefined(flags.export) })
     const subject = Subject.ofConnector(loaded.connector, loaded.audit?.arguments ?? {})
-    const report = yield* runAudit(subject, {
-      target: flags.module,
-      bench: undefined,
-      suppressions: loaded.audit?.suppressions ?? []
-    })
+    const report = yield* Effect.scoped(
+      Effect.gen(function* () {
+        return yield* runAudit(subject, {
+          target: flags.module,
+          bench: flags.probe ? yield* benchOf(flags.module, loaded.audit) : undefined,
+          suppressions: loaded.audit?.suppressions ?? []
+        })
+      })
+    )
     if (Option.isSome(flags.json)) yield* write(flags.json.value, json(report))
     if (isBlocked(report)) process.exitCode = 1
   })
 ).pipe(Command.withDescription("Checks a connector and says what a security team would find"))
+
+const benchOf = (module: string, audit: Audit | undefined) =>
+  audit === undefined
+    ? Effect.fail(
+        new Unusable({
+          message: `${module} can't be probed: it does not say with which layers. Export Audit.make(connector, { layers }) from it.`
+        })
+      )
+    : Bench.make(audit)
 
 const write = Effect.fnUntraced(function* (path: string, text: string) {
   if (path === "-") return yield* Console.log(text)

@@ -6,16 +6,25 @@
  * that fails, a handler that dies, a clock that is ahead), it says in the options.
  */
 import type * as AuditTrail from "@ferrule/core/AuditTrail"
-import type * as Connector from "@ferrule/core/Connector"
+import * as Connector from "@ferrule/core/Connector"
 import type { IdempotencyStore } from "@ferrule/core/IdempotencyStore"
+import * as Policy from "@ferrule/core/Policy"
 import type { PrincipalData } from "@ferrule/core/Principal"
 import type * as Tool from "@ferrule/core/Tool"
 import type { Client } from "@modelcontextprotocol/client"
+import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import type { Exchange } from "../Report.ts"
+import type { Audit } from "../Audit.ts"
+import * as Authority from "./bench/authority.ts"
+import { callersOf, withEveryRole } from "./bench/callers.ts"
+import { sample } from "./bench/sample.ts"
+import { start } from "./bench/start.ts"
 import type { BenchFault } from "./Check.ts"
+import { Unusable } from "./Unusable.ts"
 
 /** Someone who calls. `name` is what a report says: the role, or "no role". */
 export interface Caller {
@@ -29,7 +38,7 @@ export interface Execution {
   readonly input: unknown
 }
 
-/** A request that a handler sent to an upstream by Effect's HttpClient over fetch. */
+/** A request that a handler sent to an upstream by Effect's HttpClient over fetch. Credentials are hashes. */
 export interface UpstreamRequest {
   readonly method: string
   readonly url: string
@@ -43,11 +52,13 @@ export interface StartOptions {
   readonly store?: (store: IdempotencyStore["Service"]) => IdempotencyStore["Service"]
   /** Answers the upstream's requests instead of the network; `next` asks it. */
   readonly upstream?: (request: Request, next: () => Promise<Response>) => Promise<Response>
-  /** Takes the audit records; the instance keeps them in any case. */
-  readonly audit?: (record: AuditTrail.AuditRecord) => Effect.Effect<void, unknown>
+  /** Stands between the pipeline and the trail: that of the module's layers, or the default, which logs. */
+  readonly trail?: (trail: AuditTrail.Trail) => AuditTrail.Trail
   /** How many bytes a body may have, and what else `Mcp.layerHttpServer` takes. */
   readonly http?: { readonly maxBodySize?: number; readonly allowedHosts?: ReadonlyArray<string> }
 }
+
+export type { Client }
 
 export type Era = "2025-11-25" | "2026-07-28"
 export const eras: ReadonlyArray<Era> = ["2025-11-25", "2026-07-28"]
@@ -56,25 +67,39 @@ export const eras: ReadonlyArray<Era> = ["2025-11-25", "2026-07-28"]
 export interface Instance {
   /** The address of the endpoint. */
   readonly url: string
-  /** A real client, signed in as this caller. */
-  readonly connect: (caller: Caller, era: Era) => Effect.Effect<Client, BenchFault, Scope.Scope>
+  /** A real client, signed in as this caller, and again before its token expires; `tokenOf` gives another for each request. */
+  readonly connect: (
+    caller: Caller,
+    era: Era,
+    options?: { readonly tokenOf?: () => string | Promise<string> }
+  ) => Effect.Effect<Client, BenchFault, Scope.Scope>
   /** A token for this caller; `changed` replaces claims and header fields of it, and `by` who signs it. */
   readonly token: (caller: Caller, changed?: TokenChange) => Effect.Effect<string>
   /** Sends a request as it is, without a client. */
-  readonly send: (request: RequestInit & { readonly path?: string }) => Effect.Effect<Answer, BenchFault>
+  readonly send: (request: RawRequest) => Effect.Effect<Answer, BenchFault>
   readonly executions: ReadonlyArray<Execution>
   readonly upstream: ReadonlyArray<UpstreamRequest>
+  /** What the audit trail was told, the records of writes that begin included. */
   readonly records: ReadonlyArray<AuditTrail.AuditRecord>
   /** Whatever was logged, printed, traced or recorded, as text, by the way that it took. */
   readonly output: ReadonlyArray<{ readonly way: string; readonly text: string }>
-  /** Lets the connector's clock move ahead. */
+  /** Lets the connector's clock move ahead. Timers take as long as ever. */
   readonly advance: (duration: Duration.Input) => Effect.Effect<void>
 }
 
 export interface TokenChange {
   readonly claims?: Readonly<Record<string, unknown>>
   readonly header?: Readonly<Record<string, unknown>>
-  readonly signature?: "none" | "another key" | "broken"
+  /** `"public key"` is HS256 with the public key as the secret, which a verifier must not mistake for ES256. */
+  readonly signature?: "none" | "another key" | "broken" | "public key"
+}
+
+/** `path` is the endpoint's, and `method` is POST, unless given. A header may be there several times. */
+export interface RawRequest {
+  readonly method?: string
+  readonly path?: string
+  readonly headers?: Readonly<Record<string, string | Array<string>>>
+  readonly body?: string | Uint8Array
 }
 
 export interface Answer {
@@ -88,7 +113,7 @@ export interface Bench {
   readonly tools: ReadonlyArray<Tool.Any>
   /** One for each role that a policy names, then one without any. Each has every scope. */
   readonly callers: ReadonlyArray<Caller>
-  /** Someone who may call the tool with its valid arguments, or undefined where nobody of `callers` may. */
+  /** Someone who may call the tool with its valid arguments: one of `callers`, or else whoever has every role, if they may. */
   readonly callerOf: (tool: Tool.Any) => Caller | undefined
   /** Arguments that are valid: the module's, or made up from the schema. */
   readonly argumentsOf: (tool: Tool.Any) => Readonly<Record<string, unknown>>
@@ -97,5 +122,66 @@ export interface Bench {
   readonly start: (options?: StartOptions) => Effect.Effect<Instance, BenchFault, Scope.Scope>
 }
 
-/** Says what was sent and answered, for a transcript; long texts are cut. */
-export type Say = (exchange: Exchange) => void
+/**
+ * Makes the bench of a connector. It starts the connector once, so that what keeps it from starting is known before the
+ * first probe. What takes longer than `patience` to be built or to end is given up on.
+ */
+export const make = (
+  audit: Audit,
+  patience: Duration.Input = "20 seconds"
+): Effect.Effect<Bench, Unusable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { connector } = audit
+    const tools = Connector.toolsOf(connector)
+    const callers = callersOf(audit)
+    const authority = yield* Authority.make
+    const given = new Map(tools.map((tool) => [tool.name, validOf(tool, audit.arguments[tool.name])]))
+    const samples = new Map<string, Arguments>()
+    for (const tool of tools) {
+      const args = given.get(tool.name) ?? sample(tool)
+      if (args === undefined) {
+        return yield* new Unusable({
+          message: `No arguments could be made up that ${tool.name} accepts. Give some to Audit.make: arguments: { ${tool.name}: { ... } }.`
+        })
+      }
+      samples.set(tool.name, args)
+    }
+    const argumentsOf = (tool: Tool.Any) => samples.get(tool.name)!
+    const candidates = [...callers, withEveryRole(callers)]
+    const allowed = yield* Effect.scoped(
+      Effect.flatMap(start(audit, authority, callers, patience, {}), ({ services }) =>
+        Effect.forEach(tools, (tool) =>
+          Effect.map(
+            Effect.findFirst(candidates, ({ principal }) => isAllowed(tool, principal, argumentsOf(tool), services)),
+            (caller) => [tool.name, Option.getOrUndefined(caller)] as const
+          )
+        )
+      )
+    )
+    const callerOf = new Map(allowed)
+    return {
+      connector,
+      tools,
+      callers,
+      callerOf: (tool: Tool.Any) => callerOf.get(tool.name),
+      argumentsOf,
+      isExample: (tool: Tool.Any) => given.get(tool.name) !== undefined,
+      start: (options: StartOptions = {}) =>
+        Effect.map(start(audit, authority, callers, patience, options), ({ instance }) => instance)
+    }
+  }).pipe(Effect.catchTag("BenchFault", ({ message }) => Effect.fail(new Unusable({ message }))))
+
+type Arguments = Readonly<Record<string, unknown>>
+
+/** What the tool would refuse is no example of a call; check A16 says so. */
+const validOf = (tool: Tool.Any, args: unknown): Arguments | undefined =>
+  args !== undefined && Result.isSuccess(tool.input.decode(args)) ? (args as Arguments) : undefined
+
+/** Whether the tool's policy allows a call with these arguments. */
+const isAllowed = (tool: Tool.Any, principal: PrincipalData, args: Arguments, services: Context.Context<never>) =>
+  Effect.suspend(() => {
+    const input = tool.input.decode(args)
+    if (Result.isFailure(input)) return Effect.succeed(false)
+    const decision = Policy.decide(tool.allow as Policy.Policy, principal, input.success)
+    return Effect.map(Effect.provideContext(decision, services), ({ _tag }) => _tag === "Allowed")
+  })

@@ -5,6 +5,7 @@
  * of it, so that no check knows of reports, and none can forget to say why it matters.
  */
 import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Exchange, Question, Severity } from "../Report.ts"
 import type { Bench } from "./Bench.ts"
@@ -67,8 +68,7 @@ export interface Probe {
   readonly run: (bench: Bench) => Effect.Effect<Outcome, BenchFault, Scope.Scope>
 }
 
-/** The connector could not be started for a probe, or the client could not speak to it. */
-export interface BenchFault {
-  readonly _tag: "BenchFault"
-  readonly message: string
-}
+/** The connector could not be started for a probe, or the client could not speak to it. The message is a sentence. */
+export class BenchFault extends Schema.TaggedError<BenchFault>("@ferrule/cli/BenchFault")("BenchFault", {
+  message: Schema.String
+}) {}

@@ -1,0 +1,108 @@
+/**
+ * An authorization server on loopback, as far as a resource server sees one: it publishes a key and signs access tokens
+ * (RFC 9068), good ones and, for probes, such as nobody may accept.
+ */
+import type { PrincipalData } from "@ferrule/core/Principal"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from "jose"
+import { createHmac, randomUUID } from "node:crypto"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import type { TokenChange } from "../Bench.ts"
+import { BenchFault } from "../Check.ts"
+
+export interface Authority {
+  readonly issuer: string
+  readonly jwks: string
+  /** Signs a token for the audience that holds for ten minutes from `now`, in milliseconds. */
+  readonly sign: (
+    principal: PrincipalData,
+    audience: string,
+    now: number,
+    changed?: TokenChange
+  ) => Effect.Effect<string>
+}
+
+/** How long a token holds, in seconds. */
+export const lifetime = 600
+
+export const make: Effect.Effect<Authority, BenchFault, Scope.Scope> = Effect.gen(function* () {
+  const [own, foreign] = yield* Effect.promise(() => Promise.all([keys(), keys()]))
+  const jwk = yield* Effect.promise(() => exportJWK(own.publicKey))
+  const pem = yield* Effect.promise(() => exportSPKI(own.publicKey))
+  const set = JSON.stringify({ keys: [{ ...jwk, kid, alg: "ES256", use: "sig" }] })
+  const { port } = yield* listen(set)
+  const issuer = `http://127.0.0.1:${port}`
+
+  const sign: Authority["sign"] = (principal, audience, now, changed = {}) => {
+    const seconds = Math.floor(now / 1000)
+    const claims = {
+      iss: issuer,
+      aud: audience,
+      iat: seconds,
+      exp: seconds + lifetime,
+      jti: randomUUID(),
+      ...claimsOf(principal),
+      ...changed.claims
+    }
+    const header = { alg: "ES256", kid, typ: "at+jwt", ...changed.header }
+    switch (changed.signature) {
+      case "none":
+        return Effect.succeed(`${encode({ ...header, alg: "none" })}.${encode(claims)}.`)
+      case "public key": {
+        const body = `${encode({ ...header, alg: "HS256" })}.${encode(claims)}`
+        return Effect.succeed(`${body}.${createHmac("sha256", pem).update(body).digest("base64url")}`)
+      }
+      default: {
+        const { privateKey } = changed.signature === "another key" ? foreign : own
+        const token = Effect.promise(() => new SignJWT(claims).setProtectedHeader(header).sign(privateKey))
+        return changed.signature === "broken" ? Effect.map(token, broken) : token
+      }
+    }
+  }
+  return { issuer, jwks: `${issuer}/keys`, sign }
+})
+
+const kid = "ferrule-audit"
+
+const keys = () => generateKeyPair("ES256", { extractable: true })
+
+const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url")
+
+/** Another letter in the middle of the signature, since the last one may have bits that do not count. */
+const broken = (token: string): string => {
+  const at = token.length - 20
+  return token.slice(0, at) + (token[at] === "A" ? "B" : "A") + token.slice(at + 1)
+}
+
+/** Says it where each mapping of `ClaimMapping` looks, so that an identity with another than the standard one finds it. */
+const claimsOf = ({ claims, id, roles, scopes, tenant }: PrincipalData) => ({
+  sub: id,
+  oid: id,
+  roles,
+  groups: roles,
+  realm_access: { roles },
+  scope: scopes.join(" "),
+  scp: scopes.join(" "),
+  ...(tenant !== undefined && { tenant, tid: tenant, org_id: tenant }),
+  ...claims
+})
+
+const listen = (set: string) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly port: number; readonly close: () => void }, BenchFault>((resume) => {
+      const server = createServer((request, response) => {
+        const found = request.url === "/keys"
+        response.writeHead(found ? 200 : 404, { "content-type": "application/json" }).end(found ? set : "{}")
+      })
+      server.once("error", ({ message }) =>
+        resume(Effect.fail(new BenchFault({ message: `No port of this machine can be listened on: ${message}.` })))
+      )
+      server.listen(0, "127.0.0.1", () => {
+        const { port } = server.address() as AddressInfo
+        resume(Effect.succeed({ port, close: () => void server.close().closeAllConnections() }))
+      })
+    }),
+    ({ close }) => Effect.sync(close)
+  )

@@ -1,0 +1,269 @@
+/**
+ * Starts a connector in this process, over HTTP on loopback, from layers that are built anew.
+ */
+import type { AuditRecord, Trail } from "@ferrule/core/AuditTrail"
+import { AuditTrail } from "@ferrule/core/AuditTrail"
+import type * as Connector from "@ferrule/core/Connector"
+import { IdempotencyStore } from "@ferrule/core/IdempotencyStore"
+import type * as Tool from "@ferrule/core/Tool"
+import * as ClaimMapping from "@ferrule/mcp/ClaimMapping"
+import { Credentials, Identity, IdentityUnavailable } from "@ferrule/mcp/Identity"
+import * as Mcp from "@ferrule/mcp/Mcp"
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import { createServer } from "node:net"
+import type { AddressInfo } from "node:net"
+import type { Audit } from "../../Audit.ts"
+import { version } from "../../version.ts"
+import type { Caller, Era, Execution, Instance, StartOptions } from "../Bench.ts"
+import { BenchFault } from "../Check.ts"
+import * as Authority from "./authority.ts"
+import { send } from "./rawRequest.ts"
+import * as Recorder from "./recorder.ts"
+import * as Upstream from "./upstream.ts"
+
+export interface Started {
+  readonly instance: Instance
+  /** What the module's layers gave, for policies that ask services. */
+  readonly services: Context.Context<never>
+}
+
+export const start = Effect.fnUntraced(function* (
+  audit: Audit,
+  authority: Authority.Authority,
+  callers: ReadonlyArray<Caller>,
+  patience: Duration.Input,
+  options: StartOptions
+): Effect.fn.Return<Started, BenchFault, Scope.Scope> {
+  const scope = yield* scopeThatEnds(patience)
+  const build = building(scope, patience)
+  const recorder = yield* Scope.provide(Recorder.make, scope)
+  const upstream = Upstream.make(options.upstream)
+  const executions: Array<Execution> = []
+  const records: Array<AuditRecord> = []
+  const { connector } = audit
+  const name = connector.name
+
+  const built = yield* build(audit.layers, `The layers of ${name}`).pipe(
+    Effect.provideService(FetchHttpClient.Fetch, upstream.fetch),
+    Effect.provideContext(recorder.context)
+  )
+  const programs: ReadonlyMap<string, Connector.Program> = Context.getUnsafe(built, connector.handlers)
+  const watched = new Map(
+    connector.tools.map((tool: Tool.Any) => {
+      const program = upstream.through(programs.get(tool.name)!)
+      return [tool.name, counting(tool, options.program?.(tool, program) ?? program, executions)] as const
+    })
+  )
+  const trail = trailOf(Context.getOption(built, AuditTrail), (record) => {
+    records.push(record)
+    recorder.add("audit record", JSON.stringify(record))
+  })
+  const services = Context.mergeAll(
+    built,
+    Context.make(connector.handlers, watched),
+    storeOf(Context.getOption(built, IdempotencyStore), options.store),
+    Context.make(AuditTrail, options.trail?.(trail) ?? trail),
+    recorder.context
+  )
+
+  const port = yield* freePort
+  const url = `http://127.0.0.1:${port}/mcp`
+  const identityOf = audit.identity ?? standard(callers)
+  const identity = yield* build(
+    identityOf({ issuer: authority.issuer, jwks: authority.jwks, audience: url }),
+    `The identity of ${name}`
+  ).pipe(Effect.provideContext(Context.add(recorder.context, Clock.Clock, recorder.alarm)))
+  const server = Mcp.layerHttpServer(connector, { port, ...options.http }).pipe(
+    Layer.provide(Layer.succeedContext(identity)),
+    // `any`: what the connector requires is what its audit's layers give, as the type of `Audit.make` says.
+    // oxlint-disable-next-line typescript/no-explicit-any
+    Layer.provide(Layer.succeedContext(services as Context.Context<any>))
+  )
+  yield* build(server, `The server of ${name}`)
+
+  const token: Instance["token"] = (caller, changed) =>
+    Effect.suspend(() => authority.sign(caller.principal, url, recorder.clock.currentTimeMillisUnsafe(), changed))
+  const run = Effect.runPromiseWith(Context.empty())
+  const instance: Instance = {
+    url,
+    executions,
+    records,
+    upstream: upstream.requests,
+    output: recorder.output,
+    token,
+    send: (request) => send(url, request),
+    connect: (caller, era, { tokenOf } = {}) =>
+      connect(url, era, tokenOf ?? freshTokens(recorder, () => run(token(caller)))),
+    advance: (duration) =>
+      Effect.andThen(
+        Effect.sync(() => recorder.advance(duration)),
+        isBack(Context.get(identity, Identity), token(callers[0]!)).pipe(Effect.provideContext(recorder.context))
+      )
+  }
+  return { instance, services: services as Context.Context<never> }
+})
+
+/** Counts what the pipeline has executed, whatever a probe has put in between. */
+const counting = (tool: Tool.Any, program: Connector.Program, executions: Array<Execution>): Connector.Program => ({
+  ...program,
+  execute: (input) =>
+    Effect.suspend(() => {
+      executions.push({ tool: tool.name, input })
+      return program.execute(input)
+    })
+})
+
+/** The module's trail goes on being one, so that what it does when it fails can be seen. */
+const trailOf = (given: Option.Option<Trail>, keep: (record: AuditRecord) => void): Trail => {
+  const { begin, record } = Option.getOrElse(given, (): Trail => ({ record: () => Effect.void }))
+  return {
+    record: (each) =>
+      Effect.andThen(
+        Effect.sync(() => keep(each)),
+        record(each)
+      ),
+    ...(begin && {
+      begin: (each) =>
+        Effect.andThen(
+          Effect.sync(() => keep(each)),
+          begin(each)
+        )
+    })
+  }
+}
+
+const storeOf = (given: Option.Option<IdempotencyStore["Service"]>, wrap: StartOptions["store"]) => {
+  if (Option.isNone(given)) return Context.empty()
+  // Each instance has records of its own, so the lock that keeps a second process away would keep a second audit away.
+  const store = given.value.scope === "process" ? { ...given.value, scope: "shared" as const } : given.value
+  return Context.make(IdempotencyStore, wrap?.(store) ?? store)
+}
+
+/** Tokens as RFC 9068 has them, with a tenant, and each claim that one of the callers has. */
+const standard = (callers: ReadonlyArray<Caller>): NonNullable<Audit["identity"]> => {
+  const claims = [...new Set(callers.flatMap(({ principal }) => Object.keys(principal.claims)))]
+  const mapping = { ...ClaimMapping.standard, tenant: "tenant", claims }
+  return (authority) => Layer.provide(Identity.layerJwt({ ...authority, mapping }), FetchHttpClient.layer)
+}
+
+/** Waits for an identity whose keys are too old by now, and which fetches them again. */
+const isBack = (identity: Identity["Service"], token: Effect.Effect<string>): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const credentials = Credentials.Bearer({ token: Redacted.make(yield* token) })
+    const answer = yield* Effect.exit(identity.authenticate(credentials))
+    const isAway = Exit.isFailure(answer) && answer.cause.reasons.some(isUnavailable)
+    if (isAway) yield* Effect.sleep("20 millis")
+    return isAway
+  }).pipe(Effect.repeat({ while: (isAway) => isAway, times: 100 }), Effect.asVoid)
+
+const isUnavailable = (reason: Cause.Reason<unknown>) =>
+  reason._tag === "Fail" && reason.error instanceof IdentityUnavailable
+
+/** Builds with nothing that another build has left, and gives up on what does not come to an end. */
+const building =
+  (scope: Scope.Scope, patience: Duration.Input) =>
+  <A>(layer: Layer.Layer<A, unknown>, what: string): Effect.Effect<Context.Context<A>, BenchFault> =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkDetach(Layer.buildWithMemoMap(layer, Layer.makeMemoMapUnsafe(), scope))
+      const exit = yield* Effect.timeoutOption(Fiber.await(fiber), patience)
+      if (Option.isNone(exit)) {
+        yield* Effect.forkDetach(Fiber.interrupt(fiber))
+        const time = Duration.format(Duration.fromInputUnsafe(patience))
+        return yield* new BenchFault({
+          message: `${what} can't be built: it took more than ${time}. Is the service that they wait for running?`
+        })
+      }
+      if (Exit.isSuccess(exit.value)) return exit.value.value
+      return yield* new BenchFault({
+        message: `${what} can't be built: ${sentenceOf(exit.value.cause)} Is the service that they need running?`
+      })
+    })
+
+/** The first line of what went wrong, without what an address may hold of a password. */
+const sentenceOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  const text = error instanceof Error ? error.message : String(error)
+  const line = text
+    .replace(/\/\/[^/\s@]+@/g, "//<redacted>@")
+    .trim()
+    .split("\n")
+    .slice(0, 2)
+    .join(" ")
+  return /[.!?]$/.test(line) ? line : `${line}.`
+}
+
+/** Closes with the scope around it, and lets go of what does not end. */
+const scopeThatEnds = Effect.fnUntraced(function* (patience: Duration.Input) {
+  const scope = yield* Scope.make()
+  yield* Effect.addFinalizer((exit) =>
+    Effect.gen(function* () {
+      const closing = yield* Effect.forkDetach(Scope.close(scope, exit), { startImmediately: true })
+      yield* Effect.interruptible(Effect.timeoutOption(Fiber.await(closing), patience))
+    })
+  )
+  return scope
+})
+
+/** The address is the audience of tokens and part of the metadata, so it must be known before the server listens. */
+const freePort = Effect.callback<number, BenchFault>((resume) => {
+  const server = createServer()
+  server.once("error", ({ message }) =>
+    resume(Effect.fail(new BenchFault({ message: `No port of this machine can be listened on: ${message}.` })))
+  )
+  server.listen(0, "127.0.0.1", () => {
+    const { port } = server.address() as AddressInfo
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+/** Signs in again when half of a token's time is over, as a client does that wants to stay signed in. */
+const freshTokens = (recorder: Recorder.Recorder, next: () => Promise<string>) => {
+  let current: { readonly token: Promise<string>; readonly until: number } | undefined
+  return () => {
+    const now = recorder.clock.currentTimeMillisUnsafe()
+    if (current === undefined || current.until <= now) {
+      current = { token: next(), until: now + (Authority.lifetime * 1000) / 2 }
+    }
+    return current.token
+  }
+}
+
+const connect = (
+  url: string,
+  era: Era,
+  tokenOf: () => string | Promise<string>
+): Effect.Effect<Client, BenchFault, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.tryPromise({
+      try: async () => {
+        const mode = era === "2026-07-28" ? { pin: era } : ("legacy" as const)
+        const client = new Client({ name: "ferrule-audit", version }, { versionNegotiation: { mode } })
+        const transport = new StreamableHTTPClientTransport(new URL(url), {
+          fetch: async (input, init) => {
+            const headers = new Headers(init?.headers)
+            headers.set("authorization", `Bearer ${await tokenOf()}`)
+            return fetch(input, { ...init, headers })
+          }
+        })
+        await client.connect(transport, { timeout: 10_000 })
+        return client
+      },
+      catch: (cause) =>
+        new BenchFault({
+          message: `A client of revision ${era} could not connect: ${cause instanceof Error ? cause.message : String(cause)}.`
+        })
+    }),
+    (client) => Effect.promise(() => client.close().catch(() => undefined))
+  )

@@ -1,0 +1,71 @@
+/**
+ * Stands between handlers and the network: keeps what they send by Effect's HttpClient over fetch, and lets a probe answer.
+ */
+import type * as Connector from "@ferrule/core/Connector"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import { createHash } from "node:crypto"
+import type { StartOptions, UpstreamRequest } from "../Bench.ts"
+
+export interface Upstream {
+  readonly requests: ReadonlyArray<UpstreamRequest>
+  /** The fetch that layers are built with. */
+  readonly fetch: typeof globalThis.fetch
+  /** Makes a program send through here, also where its layer brought a fetch of its own. */
+  readonly through: (program: Connector.Program) => Connector.Program
+}
+
+export const make = (answer: StartOptions["upstream"]): Upstream => {
+  const requests: Array<UpstreamRequest> = []
+  const known = new WeakMap<typeof globalThis.fetch, typeof globalThis.fetch>()
+
+  const over = (fetch: typeof globalThis.fetch): typeof globalThis.fetch => {
+    const before = known.get(fetch)
+    if (before !== undefined) return before
+    const recording: typeof globalThis.fetch = async (input, init) => {
+      const request = new Request(input, init)
+      requests.push({ method: request.method, url: request.url, headers: shown(request.headers) })
+      if (answer === undefined) return fetch(request)
+      const original = request.clone()
+      return Promise.race([answer(request, () => fetch(original)), aborted(request.signal)])
+    }
+    known.set(fetch, recording)
+    known.set(recording, recording)
+    return recording
+  }
+
+  const within = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.withFiber((fiber) =>
+      Effect.provideService(effect, FetchHttpClient.Fetch, over(fiber.getRef(FetchHttpClient.Fetch)))
+    )
+
+  return {
+    requests,
+    fetch: over(globalThis.fetch),
+    through: ({ execute, find, services }) => ({
+      services,
+      execute: (input) => within(Effect.suspend(() => execute(input))),
+      find: find && ((input, earlier) => within(Effect.suspend(() => find(input, earlier))))
+    })
+  }
+}
+
+const credentials = /auth|cookie|token|secret|key|signature/i
+
+/** A credential is shown as the beginning of its hash, which is enough to tell two apart. */
+const shown = (headers: Headers): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Array.from(headers, ([name, value]) => [
+      name,
+      credentials.test(name) && name !== "idempotency-key" ? `sha256:${hashOf(value)}` : value
+    ])
+  )
+
+const hashOf = (value: string) => createHash("sha256").update(value).digest("hex").slice(0, 16)
+
+const aborted = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => {
+    const abort = () => reject(signal.reason as Error)
+    if (signal.aborted) abort()
+    else signal.addEventListener("abort", abort, { once: true })
+  })
