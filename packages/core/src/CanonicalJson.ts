@@ -40,8 +40,13 @@ const write = (value: unknown): string | Fault => {
   }
 }
 
-const writeString = (value: string): string | Fault =>
-  value.isWellFormed() ? JSON.stringify(value.normalize("NFC")) : unpaired
+const writeString = (value: string): string | Fault => {
+  if (verbatim.test(value)) return `"${value}"`
+  return value.isWellFormed() ? JSON.stringify(value.normalize("NFC")) : unpaired
+}
+
+/** ASCII that has neither an escape nor another spelling. */
+const verbatim = /^[ !#-[\]-~]*$/
 
 const writeArray = (value: ReadonlyArray<unknown>): string | Fault => {
   let text = ""

@@ -29,9 +29,9 @@ export interface IdempotencyKey {
 }
 
 /**
- * Derives the key of a call from its decoded arguments, or takes the client's `explicit` key, in which case every field
- * that is not free is guarded. With `by`, a derived key's guards say under which explicit key the call was made, and those of
- * a key that a tenant shares say by whom.
+ * Derives the keys of a tool's calls, each from a caller and its decoded arguments. A call that comes with the client's own
+ * `explicit` key takes that, and every field that is not free is guarded. With `by`, a derived key's guards say under which
+ * explicit key the call was made, and those of a key that a tenant shares say by whom.
  *
  * Fails with a `ValidationError` when a field has no exact JSON form, or when the explicit key is not 16 to 255 of
  * `A-Z a-z 0-9 _ . : -`.
@@ -41,14 +41,22 @@ export interface IdempotencyKey {
  */
 export const derive = (
   connector: string,
-  tool: Tool.AnyWrite,
+  tool: Tool.AnyWrite
+): ((
   principal: PrincipalData,
   input: object,
-  explicit: string | undefined,
+  explicit?: string,
   by?: string
-): Effect.Effect<IdempotencyKey, ValidationError> =>
-  Effect.suspend(() => {
-    const { identity, guarded, free, version } = tool.idempotency
+) => Effect.Effect<IdempotencyKey, ValidationError>) => {
+  const { identity, guarded, free, occurrence, version } = tool.idempotency
+  const service = part(connector)
+  const operation = part(tool.name) + part(String(version))
+  const field = (name: string): Field => ({ name, as: name, head: part(name) })
+  const identifying = identity.toSorted().map(field)
+  const tagged = [...guarded.map(field), ...free.map((name) => ({ ...field(name), as: freeMark + name }))]
+  const whole = [...identity.map(field), ...tagged]
+
+  return (principal, input, explicit, by) => {
     if (explicit !== undefined && !/^[A-Za-z0-9_.:-]{16,255}$/.test(explicit)) return Effect.fail(badKey())
     const encoded = tool.input.plain ? Result.succeed(input as JsonObject) : tool.input.encode(input)
     if (Result.isFailure(encoded)) {
@@ -56,56 +64,61 @@ export const derive = (
     }
     const fields = encoded.success
     const issues: Array<Issue> = []
-    const field = (name: string): string => {
+    const textOf = ({ head, name }: Field): string => {
       const value = fields[name]
-      if (value === undefined) return part(name) + part("")
+      if (value === undefined) return head + part("")
       const text = CanonicalJson.stringify(value)
-      if (Result.isSuccess(text)) return part(name) + part(text.success)
+      if (Result.isSuccess(text)) return head + part(text.success)
       issues.push({ path: name, message: `${text.failure}, so a repeat could not be recognised`, expected: "" })
       return ""
     }
 
     // A key that is bound to an operation is its client's own, whoever shares the operation.
-    const isShared =
-      isSharedBy(tool, principal) && (explicit === undefined || tool.idempotency.occurrence === undefined)
+    const isShared = isSharedBy(tool, principal) && (explicit === undefined || occurrence === undefined)
     const owner = isShared ? tenantOf(principal) : ownerOf(principal)
-    let material = part(connector) + owner + part(tool.name) + part(String(version))
+    let material = service + owner + operation
     if (explicit !== undefined) material += part("explicit") + part(explicit)
     else {
-      material += part("derived")
-      for (const name of identity.toSorted()) material += field(name)
+      material += derived
+      for (const field of identifying) material += textOf(field)
     }
 
-    const tagged: Array<string> = []
+    const names: Array<string> = []
     const texts: Array<string> = []
-    // An absent field has no tag, so that a tool may gain an optional one without refusing the repeats of older calls.
-    const tag = (name: string, as: string) => {
-      if (fields[name] === undefined) return
-      tagged.push(as)
-      texts.push(field(name))
+    for (const field of explicit === undefined ? tagged : whole) {
+      // An absent field has no tag, so that a tool may gain an optional one without refusing the repeats of older calls.
+      if (fields[field.name] === undefined) continue
+      names.push(field.as)
+      texts.push(textOf(field))
     }
-    if (explicit !== undefined) for (const name of identity) tag(name, name)
-    for (const name of guarded) tag(name, name)
-    for (const name of free) tag(name, freeMark + name)
     if (by !== undefined) {
-      tagged.push(explicitMark)
+      names.push(explicitMark)
       texts.push(part(explicitMark) + part(by))
     }
     if (isShared) {
-      tagged.push(principalMark)
+      names.push(principalMark)
       texts.push(principalText(principal))
     }
     const [first, ...others] = issues
     if (first !== undefined) return Effect.fail(new ValidationError({ issues: [first, ...others] }))
     return Effect.flatMapEager(sha256(material), (reference) => {
-      const salted = texts.map((text) => saltOf(reference) + text)
+      const salt = saltOf(reference)
+      const salted = texts.map((text) => salt + text)
       salted.push(owner + reference)
       return Effect.mapEager(sha256All(salted), (hashes) => {
-        const guards = tagged.map((name, index) => `${name}:${tagOf(hashes[index])};`).join("")
-        return { key: hashes[tagged.length], guards, reference }
+        const guards = names.map((name, index) => `${name}:${tagOf(hashes[index])};`).join("")
+        return { key: hashes[names.length], guards, reference }
       })
     })
-  })
+  }
+}
+
+/** A field, what its tag goes by, and its name as it begins the text that is hashed. */
+interface Field {
+  readonly name: string
+  readonly as: string
+  readonly head: string
+}
 
 /**
  * The keys that an operation may have which this caller has a reference to: its own, and its tenant's, of which only a record
@@ -159,6 +172,8 @@ const principalText = ({ id }: PrincipalData): string => part(principalMark) + p
 
 /** With its length before it, so that no choice of parts makes two lists read alike. */
 const part = (text: string): string => `${text.length}:${text}`
+
+const derived = part("derived")
 
 /**
  * Names the guarded fields in which two calls of one key differ.

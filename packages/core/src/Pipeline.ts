@@ -108,6 +108,7 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
     const writes: ReadonlyArray<Tool.AnyWrite> = connector.tools.filter((tool: Tool.Any) => tool.kind === "write")
     const store = writes.length === 0 ? undefined : yield* storeFor(writes)
     const once = store === undefined ? notDeclared : yield* Idempotency.make(store)
+    const keys = new Map(writes.map((tool) => [tool.name, IdempotencyKey.derive(connector.name, tool)]))
     const admit = yield* Admission.make(connector)
     const { operationStatus } = connector
     const status = operationStatus && store && OperationStatus.program(store)
@@ -129,13 +130,12 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
         return yield* answerRead(tool, yield* admit(tool, principal, findings, execution))
       }
       const explicit = call.idempotencyKey
-      const given = yield* IdempotencyKey.derive(connector.name, tool, principal, input, explicit)
+      const keyOf = keys.get(tool.name)!
+      const given = yield* keyOf(principal, input, explicit)
       // A client that mints a key for each attempt would write twice. Where an occurrence says that a repeat is meant, the
       // operation goes by its meaning, and the client's key is bound to it.
       const isBound = explicit !== undefined && tool.idempotency.occurrence !== undefined
-      const key = isBound
-        ? yield* IdempotencyKey.derive(connector.name, tool, principal, input, undefined, explicit)
-        : given
+      const key = isBound ? yield* keyOf(principal, input, undefined, explicit) : given
       findings.reference = key.reference
       const step = tool.idempotency.recovery === "transactional" ? Step.inline : Step.make(once, tool, key, attempts)
       const execution = { ...common, key: key.key, step }

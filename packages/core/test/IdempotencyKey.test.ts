@@ -10,7 +10,7 @@ const derive = (
     principal = clerk,
     explicit
   }: { connector?: string; principal?: typeof clerk; explicit?: string } = {}
-) => IdempotencyKey.derive(connector, Book, principal, input, explicit)
+) => IdempotencyKey.derive(connector, Book)(principal, input, explicit)
 
 describe("IdempotencyKey", () => {
   it.effect("is the same for the same operation, and pinned: a change would forget every record", () =>
@@ -57,7 +57,7 @@ describe("IdempotencyKey", () => {
 
   it.effect("an optional field that is absent leaves no trace, and one that comes or goes is a difference", () =>
     Effect.gen(function* () {
-      const book = (input: object) => IdempotencyKey.derive("ledger", BookFound, clerk, input, undefined)
+      const book = (input: object) => IdempotencyKey.derive("ledger", BookFound)(clerk, input)
       const without = yield* book({ account: "rent", amount: 100 })
       const given = yield* book({ account: "rent", amount: 100, memo: "May" })
       assert.match(without.guards, /^amount:[A-Za-z0-9_-]{11};$/)

@@ -57,7 +57,7 @@ layer(TestSchema.layer, { excludeTestServices: true })("a caller who leaves at a
       const handlers = layerTable(entries).pipe(Layer.provide(Layer.succeed(SqlClient.SqlClient, sql)))
       const newWrite = (account: string) => ({
         cutOff: false,
-        key: IdempotencyKey.derive(Bank.name, writes.transactional, clerk, { account, occurrence: 1 }, undefined),
+        key: IdempotencyKey.derive(Bank.name, writes.transactional)(clerk, { account, occurrence: 1 }),
         entries: Effect.orDie(
           Effect.map(sql`SELECT * FROM ${sql.literal(entries)} WHERE account = ${account}`, (rows) =>
             decodeRows(rows).map(({ entry }) => ({ entry }))
