@@ -56,7 +56,7 @@ export type Exchange = typeof Exchange.Type
  * - `"passed"` and `"failed"`;
  * - `"not applicable"`: the connector has nothing that it is about;
  * - `"not seen"`: it can't be judged from what the audit was given, which `note` says;
- * - `"not run"`: a probe, and the audit ran without `--probe`.
+ * - `"not run"`: the audit was not asked to: a probe without `--probe`, the lock without `--locked`.
  *
  * @category models
  * @since 0.1.0

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { CliOutput, Command } from "effect/cli"
 import { audit } from "./commands/audit.ts"
+import { lock } from "./commands/lock.ts"
 import * as Ending from "./internal/ending.ts"
 import { Debug, explain, isDebug, presenter } from "./internal/failure.ts"
 import { firstLine, LoadTimeout } from "./internal/importModule.ts"
@@ -23,7 +24,7 @@ const debug = isDebug(process.argv.slice(2))
 const ferrule = Command.make("ferrule").pipe(
   Command.withDescription("Checks, locks and packs MCP connectors made with Ferrule"),
   Command.withGlobalFlags([Debug, LoadTimeout]),
-  Command.withSubcommands([audit])
+  Command.withSubcommands([audit, lock])
 )
 
 const failed = (cause: Cause.Cause<unknown>) =>

@@ -11,19 +11,28 @@ import { Principal } from "./Principal.ts"
 import type * as Tool from "./Tool.ts"
 
 /**
- * Whether a role may call a tool: always; with arguments that its predicates accept; with scopes that it has to sign in for,
- * and then perhaps also with such arguments; or never, so that the tool is hidden from it. `role` is undefined for a caller without any.
+ * Whether a caller may call a tool: always; with arguments that its predicates accept; with scopes that it has to sign in
+ * for, and then perhaps also with such arguments; or never, so that the tool is hidden from it.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Cell {
-  readonly role: string | undefined
+export interface Access {
   readonly access: "always" | "with-arguments" | "with-scopes" | "never"
   /** The scopes that are missing. */
   readonly scopes: ReadonlyArray<string>
   /** The sentences of the predicates that decide. */
   readonly predicates: ReadonlyArray<string>
+}
+
+/**
+ * The access of one role; `role` is undefined for a caller without any.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Cell extends Access {
+  readonly role: string | undefined
 }
 
 /**
@@ -60,22 +69,32 @@ export const make = (
 const rolesOf = (connector: Connector.Any) =>
   new Set(Connector.toolsOf(connector).flatMap(({ allow }) => Policy.rolesOf(allow)))
 
-const cellOf = (policy: Policy.Any, role: string | undefined): Cell => {
-  const roles = role === undefined ? [] : [role]
+const cellOf = (policy: Policy.Any, role: string | undefined): Cell => ({
+  role,
+  ...accessOf(policy, role === undefined ? [] : [role])
+})
+
+/**
+ * Says what a policy gives a caller who has these roles, no other and no scopes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const accessOf = (policy: Policy.Any, roles: ReadonlyArray<string>): Access => {
   const verdict = beforehand(policy, Principal.make({ id: "anyone", roles }))
   switch (verdict._tag) {
     case "Allowed":
-      return { role, access: "always", scopes: [], predicates: [] }
+      return { access: "always", scopes: [], predicates: [] }
     case "Open":
-      return { role, access: "with-arguments", scopes: [], predicates: sentencesOf(verdict.reasons) }
+      return { access: "with-arguments", scopes: [], predicates: sentencesOf(verdict.reasons) }
     case "MissingScopes": {
       const { scopes } = verdict
       const then = beforehand(policy, Principal.make({ id: "anyone", roles, scopes }))
-      return { role, access: "with-scopes", scopes, predicates: sentencesOf(then.reasons) }
+      return { access: "with-scopes", scopes, predicates: sentencesOf(then.reasons) }
     }
     case "Denied":
     case "Unchecked":
-      return { role, access: "never", scopes: [], predicates: [] }
+      return { access: "never", scopes: [], predicates: [] }
   }
 }
 

@@ -12,6 +12,7 @@ import { loadModule } from "../internal/loadModule.ts"
 import { runAudit } from "../internal/runAudit.ts"
 import * as Subject from "../internal/Subject.ts"
 import { Unusable } from "../internal/Unusable.ts"
+import { compare, lockFile } from "./lock.ts"
 import { isBlocked } from "../Report.ts"
 import { json } from "../reports/json.ts"
 
@@ -31,18 +32,26 @@ export const audit = Command.make(
         "Also starts the connector with the layers that its module gives for tests, and tries it out"
       )
     ),
+    locked: Flag.Boolean("locked").pipe(
+      Flag.withDescription("Compare with the lock file: a tool that has changed since is a blocker")
+    ),
+    lockFile,
     json: file("json", "Where to write the report as JSON; - is standard output")
   },
   Effect.fnUntraced(function* (flags) {
     const loaded = yield* loadModule(flags.module, { export: Option.getOrUndefined(flags.export) })
     const subject = Subject.ofConnector(loaded.connector, loaded.audit?.arguments ?? {})
+    const lock = flags.locked ? yield* compare(subject, flags.lockFile, loaded.path) : undefined
     const report = yield* Effect.scoped(
       Effect.gen(function* () {
-        return yield* runAudit(subject, {
-          target: flags.module,
-          bench: flags.probe ? yield* benchOf(flags.module, loaded.audit) : undefined,
-          suppressions: loaded.audit?.suppressions ?? []
-        })
+        return yield* runAudit(
+          { ...subject, ...(lock !== undefined && { lock }) },
+          {
+            target: flags.module,
+            bench: flags.probe ? yield* benchOf(flags.module, loaded.audit) : undefined,
+            suppressions: loaded.audit?.suppressions ?? []
+          }
+        )
       })
     )
     if (Option.isSome(flags.json)) yield* write(flags.json.value, json(report))

@@ -49,12 +49,13 @@ export interface Fault {
 
 /**
  * What a check found out. Without faults it has passed; `note` says what it went through. `notSeen` says why it could not
- * be judged, `notApplicable` why there is nothing to judge.
+ * be judged, `notApplicable` why there is nothing to judge, `notRun` what the audit has to be asked with.
  */
 export type Outcome =
   | { readonly faults: ReadonlyArray<Fault>; readonly note?: string; readonly transcript?: ReadonlyArray<Exchange> }
   | { readonly notApplicable: string }
   | { readonly notSeen: string }
+  | { readonly notRun: string }
 
 export interface StaticCheck {
   readonly info: Info

@@ -6,6 +6,7 @@ import * as Connector from "@ferrule/core/Connector"
 import type * as CoreTool from "@ferrule/core/Tool"
 import { ofTool } from "@ferrule/mcp/ToolDefinition"
 import type { Tool as Listed } from "@modelcontextprotocol/client"
+import type { Drift } from "../lock/drift.ts"
 
 /** A JSON Schema, or any object that may be one. */
 export type JsonSchema = Readonly<Record<string, unknown>>
@@ -32,6 +33,12 @@ export interface Subject {
   readonly connector: Connector.Any | undefined
   /** The valid arguments that the module gives, by tool. */
   readonly examples: Readonly<Record<string, unknown>>
+  /** What the lock file says, where the audit was asked to compare with it. `drift` is undefined without such a file. */
+  readonly lock?: {
+    readonly path: string
+    readonly tools: number
+    readonly drift: ReadonlyArray<Drift> | undefined
+  }
 }
 
 export const ofConnector = (connector: Connector.Any, examples: Readonly<Record<string, unknown>>): Subject => ({

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { Suppression } from "../Audit.ts"
 import { staticChecks } from "../checks/index.ts"
+import * as LockFile from "../lock/LockFile.ts"
 import { probes } from "../probes/index.ts"
 import type { CheckResult, Finding, Report, ToolContract } from "../Report.ts"
 import { version } from "../version.ts"
@@ -30,6 +31,7 @@ export const runAudit = Effect.fnUntraced(function* (subject: Subject, options: 
     ...staticChecks.map(({ info, run }) => resultOf(info, "static", run(subject), suppressions)),
     ...(yield* Effect.forEach(probes, (probe) => runProbe(probe, bench, suppressions)))
   ].sort((one, other) => (one.id < other.id ? -1 : 1))
+  const locked = LockFile.ofSubject(subject)
   const report: Report = {
     ferrule: version,
     target,
@@ -41,9 +43,10 @@ export const runAudit = Effect.fnUntraced(function* (subject: Subject, options: 
       ...(subject.title !== undefined && { title: subject.title }),
       ...(subject.instructions !== undefined && { instructions: subject.instructions })
     },
+    ...(subject.connector !== undefined && { lock: locked.sha256 }),
     questions: answers(checks),
     ...accessOf(subject),
-    tools: subject.tools.map(contractOf),
+    tools: subject.tools.map((tool) => contractOf(tool, locked)),
     checks,
     toConfirm: toConfirm(subject)
   }
@@ -99,6 +102,7 @@ const resultOf = (
     return { ...head, status: "not applicable", note: outcome.notApplicable, findings: [], transcript: [] }
   }
   if ("notSeen" in outcome) return { ...head, status: "not seen", note: outcome.notSeen, findings: [], transcript: [] }
+  if ("notRun" in outcome) return { ...head, status: "not run", note: outcome.notRun, findings: [], transcript: [] }
   const { faults, note, transcript = [] } = outcome
   const findings = faults.map((fault) => findingOf(info, fault, suppressions))
   const counts = findings.some(({ accepted }) => accepted === undefined)
@@ -139,7 +143,7 @@ const accessOf = ({ connector }: Subject): Pick<Report, "roles" | "access"> => {
   }
 }
 
-const contractOf = (tool: SubjectTool): ToolContract => ({
+const contractOf = (tool: SubjectTool, { tools }: LockFile.Lock): ToolContract => ({
   name: tool.name,
   ...(tool.title !== undefined && { title: tool.title }),
   description: tool.description,
@@ -147,5 +151,6 @@ const contractOf = (tool: SubjectTool): ToolContract => ({
   inputSchema: tool.inputSchema as Schema.Json,
   ...(tool.outputSchema !== undefined && { outputSchema: tool.outputSchema as Schema.Json }),
   ...(tool.declared !== undefined && { kind: tool.declared.kind, policy: Policy.describe(tool.declared.allow) }),
+  ...(tool.declared !== undefined && { sha256: tools[tool.name]!.sha256 }),
   tokens: tokensOf(tool)
 })
