@@ -30,10 +30,12 @@ export const audit = Command.make(
     probe: Flag.Boolean("probe").pipe(
       Flag.withDescription(
         "Also starts the connector with the layers that its module gives for tests, and tries it out"
-      )
+      ),
+      Flag.withDefault(false)
     ),
     locked: Flag.Boolean("locked").pipe(
-      Flag.withDescription("Compare with the lock file: a tool that has changed since is a blocker")
+      Flag.withDescription("Compare with the lock file: a tool that has changed since is a blocker"),
+      Flag.withDefault(false)
     ),
     lockFile,
     json: file("json", "Where to write the report as JSON; - is standard output")

@@ -29,7 +29,8 @@ export const lock = Command.make(
     ),
     lockFile,
     check: Flag.Boolean("check").pipe(
-      Flag.withDescription("Write nothing, and exit with 1 where something has changed")
+      Flag.withDescription("Write nothing, and exit with 1 where something has changed"),
+      Flag.withDefault(false)
     )
   },
   Effect.fnUntraced(function* (flags) {
