@@ -22,7 +22,7 @@ import { execute, find, type Lease } from "./pipeline/4_execute.ts"
 import {
   answerRead,
   answerWrite,
-  audit,
+  audited,
   auditAgain,
   type Completed,
   type Findings,
@@ -172,10 +172,10 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
           if (tool === undefined || !Policy.isVisible(tool.allow, call.principal)) {
             findings.decision = tool === undefined ? "unknown-tool" : "hidden"
             findings.explanation = tool && Policy.explain(beforehand(tool.allow, call.principal))
-            return Effect.as(audit(findings, "NoSuchTool"), { _tag: "NoSuchTool" })
+            return audited(findings, { _tag: "NoSuchTool" }, "NoSuchTool")
           }
           return Effect.matchCauseEffect(restore(CallerToken.provide(steps(call, tool, findings), call.callerToken)), {
-            onSuccess: (completed) => Effect.as(audit(findings, "Completed"), completed),
+            onSuccess: (completed) => audited(findings, completed, "Completed"),
             onFailure: (cause) => refuse(tool.kind, findings, cause)
           })
         })
@@ -191,13 +191,17 @@ const refuse = (
   cause: Cause.Cause<Idempotency.Refused>
 ): Effect.Effect<Outcome> =>
   Effect.flatMap(refusalOf(kind, cause, findings.correlationId), (refusal) =>
-    Effect.as(audit(findings, Cause.hasInterruptsOnly(cause) ? "Interrupted" : refusal._tag), {
-      _tag: "Refused",
-      refusal,
-      correlationId: findings.correlationId,
-      reference: findings.reference,
-      replay: findings.replay
-    })
+    audited(
+      findings,
+      {
+        _tag: "Refused",
+        refusal,
+        correlationId: findings.correlationId,
+        reference: findings.reference,
+        replay: findings.replay
+      },
+      Cause.hasInterruptsOnly(cause) ? "Interrupted" : refusal._tag
+    )
   )
 
 /** Leaves a record of how a write ended that went on without its caller. The call itself has its record. */

@@ -161,7 +161,7 @@ const takeOver = Effect.fnUntraced(function* (
     Effect.andThen(markUnknown(task), Effect.failCause(verdict(write, opened.epoch, cause)))
   )
   if (Option.isNone(earlier)) return yield* hold(task, opened)
-  const stored = yield* StoredResult.make(write.tool, earlier.value)
+  const stored = yield* Effect.withFiber((fiber) => StoredResult.make(write.tool, earlier.value, fiber))
   return (yield* settle(task, stored)) ? { stored, earlier: found.guards, found: true } : again
 })
 
@@ -169,7 +169,9 @@ const takeOver = Effect.fnUntraced(function* (
 const hold = (task: Task, lease: Lease): Effect.Effect<Done, Refused> =>
   Effect.matchCauseEffect(task.write.execute(lease), {
     onSuccess: (value) =>
-      Effect.flatMapEager(StoredResult.make(task.write.tool, value), (stored) => keep(task, stored)),
+      Effect.withFiber((fiber) =>
+        Effect.flatMapEager(StoredResult.make(task.write.tool, value, fiber), (stored) => keep(task, stored))
+      ),
     onFailure: (cause) => {
       const failure = finalFailure(task.write, lease.epoch, cause)
       return failure === undefined

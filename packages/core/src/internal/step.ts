@@ -56,7 +56,7 @@ export const make =
         }
       })
       if (earlier !== undefined) whole.steps++
-      const { value } = yield* StoredResult.answerOf(part, stored)
+      const { value } = yield* Effect.withFiber((fiber) => StoredResult.answerOf(part, stored, fiber))
       return yield* Effect.orDie(Schema.decodeUnknownEffect(codec)(value["value"]))
     }).pipe(
       // A handler knows three classes. What is not known of a part is not known of the whole.

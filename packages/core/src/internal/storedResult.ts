@@ -4,6 +4,7 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { AuthorizationError, ResultUnavailable, ValidationError } from "../ConnectorError.ts"
@@ -49,11 +50,13 @@ const decodeStored = Schema.decodeUnknownResult(Stored)
 const encodeFailure = Schema.encodeSync(Schema.fromJsonString(Schema.Union([ValidationError, AuthorizationError])))
 
 /** Encodes what a handler returned. */
-export const encode = (tool: Tool.Any, value: unknown): Effect.Effect<Answer> =>
-  Effect.withFiber((fiber) => {
-    const answer = answerWith(tool, value, fiber.getRef(Scrubber))
-    return Result.isSuccess(answer) ? Effect.succeed(answer.success) : Effect.die(answer.failure)
-  })
+export const encode = (tool: Tool.Any, value: unknown, fiber: Running): Effect.Effect<Answer> => {
+  const answer = answerWith(tool, value, fiber.getRef(Scrubber))
+  return Result.isSuccess(answer) ? Effect.succeed(answer.success) : Effect.die(answer.failure)
+}
+
+/** Of the fiber that runs the call, its scrubber and its clock are asked. */
+type Running = Fiber.Fiber<unknown, unknown>
 
 const answerWith = (tool: Tool.Any, value: unknown, scrubber: Registry): Result.Result<Answer, Error> => {
   const encoded = tool.output.encode(value)
@@ -85,25 +88,24 @@ const faults = (issues: ReadonlyArray<{ readonly path: string; readonly message:
  * Makes the record of a write that is done now. It never fails: whatever the handler returned, the write is done. This
  * call gets its answer also where it is larger than is kept for later ones.
  */
-export const make = (tool: Tool.AnyWrite, value: unknown): Effect.Effect<StoredResult> =>
-  Effect.withFiber((fiber): Effect.Effect<StoredResult> => {
-    const doneAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-    const answer = answerWith(tool, value, fiber.getRef(Scrubber))
-    if (Result.isFailure(answer)) {
-      return Effect.as(Effect.logError("A write is done, and its result can't be kept", Cause.die(answer.failure)), {
-        text: record(doneAt, "nothing", '"unreadable"'),
-        doneAt,
-        kept: { _tag: "Nothing", reason: "unreadable" }
-      })
-    }
-    const { json } = answer.success
-    const fits = json.length <= tool.idempotency.maxStoredSize
-    return Effect.succeed({
-      text: fits ? record(doneAt, "result", json) : record(doneAt, "nothing", '"too-large"'),
+export const make = (tool: Tool.AnyWrite, value: unknown, fiber: Running): Effect.Effect<StoredResult> => {
+  const doneAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+  const answer = answerWith(tool, value, fiber.getRef(Scrubber))
+  if (Result.isFailure(answer)) {
+    return Effect.as(Effect.logError("A write is done, and its result can't be kept", Cause.die(answer.failure)), {
+      text: record(doneAt, "nothing", '"unreadable"'),
       doneAt,
-      kept: { _tag: "Answer", answer: answer.success }
+      kept: { _tag: "Nothing", reason: "unreadable" }
     })
+  }
+  const { json } = answer.success
+  const fits = json.length <= tool.idempotency.maxStoredSize
+  return Effect.succeed({
+    text: fits ? record(doneAt, "result", json) : record(doneAt, "nothing", '"too-large"'),
+    doneAt,
+    kept: { _tag: "Answer", answer: answer.success }
   })
+}
 
 /** Makes the record of a write that has ended for good with this failure. */
 export const ofFailure = (failure: Failure): Effect.Effect<StoredResult> =>
@@ -156,21 +158,21 @@ const migrated = (tool: Tool.AnyWrite, result: Schema.Json): unknown => {
  */
 export const answerOf = (
   tool: Tool.AnyWrite,
-  { doneAt, kept }: StoredResult
-): Effect.Effect<Answer, ResultUnavailable | Failure> =>
-  Effect.withFiber((fiber): Effect.Effect<Answer, ResultUnavailable | Failure> => {
-    const scrubber = fiber.getRef(Scrubber)
-    switch (kept._tag) {
-      case "Answer": {
-        const answer = scrubbed(tool, kept.answer, scrubber)
-        return answer === undefined ? Effect.fail(unavailable(tool, "unreadable", doneAt)) : Effect.succeed(answer)
-      }
-      case "Failure":
-        return Effect.fail(scrubber.scrubValue(kept.failure))
-      case "Nothing":
-        return Effect.fail(unavailable(tool, kept.reason, doneAt))
+  { doneAt, kept }: StoredResult,
+  fiber: Running
+): Effect.Effect<Answer, ResultUnavailable | Failure> => {
+  const scrubber = fiber.getRef(Scrubber)
+  switch (kept._tag) {
+    case "Answer": {
+      const answer = scrubbed(tool, kept.answer, scrubber)
+      return answer === undefined ? Effect.fail(unavailable(tool, "unreadable", doneAt)) : Effect.succeed(answer)
     }
-  })
+    case "Failure":
+      return Effect.fail(scrubber.scrubValue(kept.failure))
+    case "Nothing":
+      return Effect.fail(unavailable(tool, kept.reason, doneAt))
+  }
+}
 
 export const unavailable = (tool: Tool.AnyWrite, reason: ResultUnavailable["reason"], doneAt: number) =>
   new ResultUnavailable({

@@ -62,13 +62,18 @@ const once = (task: OneWrite.Task, transaction: Transaction): Effect.Effect<Answ
     let settled = false
 
     const execute = Effect.flatMap(write.execute(unlimited), (value) =>
-      Effect.flatMap(StoredResult.make(write.tool, value), (stored) =>
-        Effect.flatMap(store.settle({ key, owner, result: stored.text, retention }), (ours): Effect.Effect<Answer> => {
-          settled = true
-          return ours
-            ? Effect.succeed({ stored, earlier: undefined })
-            : Effect.die(new Error("The store refused to settle in the transaction of its own claim"))
-        })
+      Effect.flatMap(
+        Effect.withFiber((fiber) => StoredResult.make(write.tool, value, fiber)),
+        (stored) =>
+          Effect.flatMap(
+            store.settle({ key, owner, result: stored.text, retention }),
+            (ours): Effect.Effect<Answer> => {
+              settled = true
+              return ours
+                ? Effect.succeed({ stored, earlier: undefined })
+                : Effect.die(new Error("The store refused to settle in the transaction of its own claim"))
+            }
+          )
       )
     )
     const meet = (found: Claim): Effect.Effect<Answer, ConnectorError | StoreError | Busy> => {

@@ -36,16 +36,18 @@ export interface Completed {
 
 /** The answer of a read: what its handler returned, in the form of its output schema. */
 export const answerRead = (tool: Tool.AnyRead, value: unknown): Effect.Effect<Completed, ValidationError> =>
-  Effect.flatMap(StoredResult.encode(tool, value), (answer) =>
-    answer.json.length <= tool.maxResultSize
-      ? Effect.succeed({ _tag: "Completed", answer, replay: undefined })
-      : Effect.fail(
-          ValidationError.at(
-            "",
-            `the result has ${answer.json.length} characters, more than the ${tool.maxResultSize} that may be answered`,
-            "arguments that ask for less"
+  Effect.withFiber((fiber) =>
+    Effect.flatMapEager(StoredResult.encode(tool, value, fiber), (answer) =>
+      answer.json.length <= tool.maxResultSize
+        ? Effect.succeed({ _tag: "Completed", answer, replay: undefined })
+        : Effect.fail(
+            ValidationError.at(
+              "",
+              `the result has ${answer.json.length} characters, more than the ${tool.maxResultSize} that may be answered`,
+              "arguments that ask for less"
+            )
           )
-        )
+    )
   )
 
 /** The answer of a write, done now or earlier. It is done in any case, so a result that can't be given is said so. */
@@ -54,10 +56,12 @@ export const answerWrite = (
   { stored }: Done,
   replay: Replay | undefined
 ): Effect.Effect<Completed, Refused> =>
-  Effect.flatMapEager(StoredResult.answerOf(tool, stored), (answer) =>
-    answer.json.length <= tool.maxResultSize
-      ? Effect.succeed({ _tag: "Completed", answer, replay })
-      : Effect.fail(StoredResult.unavailable(tool, "too-large", stored.doneAt))
+  Effect.withFiber((fiber) =>
+    Effect.flatMapEager(StoredResult.answerOf(tool, stored, fiber), (answer) =>
+      answer.json.length <= tool.maxResultSize
+        ? Effect.succeed({ _tag: "Completed", answer, replay })
+        : Effect.fail(StoredResult.unavailable(tool, "too-large", stored.doneAt))
+    )
   )
 
 export const replayOf = (
@@ -135,12 +139,12 @@ export interface Findings {
   readonly attempts: Attempts
 }
 
-/** Leaves the audit record of a call that has ended. A trail that fails does not take the answer from its caller. */
-export const audit = (findings: Findings, outcome: string): Effect.Effect<void> =>
+/** Leaves the audit record of a call that has ended so. A trail that fails does not take the outcome from its caller. */
+export const audited = <A>(findings: Findings, outcome: A, word: string): Effect.Effect<A> =>
   Effect.withFiber((fiber) => {
-    const record = recordOf(findings, outcome, fiber)
+    const record = recordOf(findings, word, fiber)
     Metrics.countCall(record, fiber.context)
-    return keep(record, fiber)
+    return Effect.mapEager(keep(record, fiber), () => outcome)
   })
 
 /** Leaves another record of a call that is counted already. */
