@@ -46,7 +46,7 @@ export const Exchange = Schema.Struct({
   what: Schema.String,
   sent: Schema.String,
   answered: Schema.String,
-  millis: Schema.Number
+  millis: Schema.Finite
 })
 export type Exchange = typeof Exchange.Type
 

@@ -1,23 +1,31 @@
 /**
  * `ferrule audit`: checks a connector and reports.
  */
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import { Argument, Command, Flag } from "effect/cli"
 import type { Audit } from "../Audit.ts"
 import * as Bench from "../internal/Bench.ts"
+import { checkOutputs, deliver, type Format } from "../internal/deliver.ts"
 import { loadModule } from "../internal/loadModule.ts"
 import { runAudit } from "../internal/runAudit.ts"
 import * as Subject from "../internal/Subject.ts"
 import { Unusable } from "../internal/Unusable.ts"
 import { compare, lockFile } from "./lock.ts"
 import { isBlocked } from "../Report.ts"
-import { json } from "../reports/json.ts"
 
-const file = (name: string, what: string) =>
-  Flag.String(name).pipe(Flag.withMetavar("file"), Flag.withDescription(what), Flag.optional)
+const file = (format: Format, what: string) =>
+  Flag.String(format).pipe(
+    Flag.withMetavar("file"),
+    Flag.withDescription(`Where to write ${what}; - is standard output`),
+    Flag.optional
+  )
+
+const outputs = {
+  json: file("json", "the report as JSON"),
+  sarif: file("sarif", "the findings as SARIF 2.1.0, for code scanning"),
+  junit: file("junit", "the checks as JUnit XML, for a CI server")
+}
 
 export const audit = Command.make(
   "audit",
@@ -38,9 +46,13 @@ export const audit = Command.make(
       Flag.withDefault(false)
     ),
     lockFile,
-    json: file("json", "Where to write the report as JSON; - is standard output")
+    outputs
   },
   Effect.fnUntraced(function* (flags) {
+    const wanted = (["json", "sarif", "junit"] as const).flatMap((format) =>
+      Option.match(flags.outputs[format], { onNone: () => [], onSome: (path) => [{ format, path }] })
+    )
+    yield* checkOutputs(wanted)
     const loaded = yield* loadModule(flags.module, { export: Option.getOrUndefined(flags.export) })
     const subject = Subject.ofConnector(loaded.connector, loaded.audit?.arguments ?? {})
     const lock = flags.locked ? yield* compare(subject, flags.lockFile, loaded.path) : undefined
@@ -56,7 +68,7 @@ export const audit = Command.make(
         )
       })
     )
-    if (Option.isSome(flags.json)) yield* write(flags.json.value, json(report))
+    yield* deliver(report, wanted)
     if (isBlocked(report)) process.exitCode = 1
   })
 ).pipe(Command.withDescription("Checks a connector and says what a security team would find"))
@@ -69,11 +81,3 @@ const benchOf = (module: string, audit: Audit | undefined) =>
         })
       )
     : Bench.make(audit)
-
-const write = Effect.fnUntraced(function* (path: string, text: string) {
-  if (path === "-") return yield* Console.log(text)
-  const files = yield* FileSystem.FileSystem
-  yield* files
-    .writeFileString(path, text)
-    .pipe(Effect.mapError((cause) => new Unusable({ message: `${path} can't be written: ${cause.message}`, cause })))
-})
