@@ -13,6 +13,8 @@ import * as Exit from "effect/Exit"
 import { CliOutput, Command } from "effect/cli"
 import { audit } from "./commands/audit.ts"
 import { lock } from "./commands/lock.ts"
+import { call } from "./commands/call.ts"
+import { tools } from "./commands/tools.ts"
 import * as Ending from "./internal/ending.ts"
 import { Debug, explain, isDebug, presenter } from "./internal/failure.ts"
 import { firstLine, LoadTimeout } from "./internal/importModule.ts"
@@ -23,8 +25,9 @@ const debug = isDebug(process.argv.slice(2))
 
 const ferrule = Command.make("ferrule").pipe(
   Command.withDescription("Checks, locks and packs MCP connectors made with Ferrule"),
-  Command.withGlobalFlags([Debug, LoadTimeout]),
-  Command.withSubcommands([audit, lock])
+  Command.withSubcommands([audit, lock, tools, call]),
+  // After the subcommands, which they are for.
+  Command.withGlobalFlags([Debug, LoadTimeout])
 )
 
 const failed = (cause: Cause.Cause<unknown>) =>
