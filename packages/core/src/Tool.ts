@@ -136,6 +136,11 @@ export interface WriteOptions<
   readonly idempotency: Idempotency<keyof Input["Type"] & string, R, Input["Type"]>
   /** False when the tool only adds and never changes or removes what is there (true). */
   readonly destructive?: boolean
+  /**
+   * True when a person has to agree to each call, whatever was allowed before: for what can't be undone (false). Clients of
+   * Claude ask, and others may not: what must not happen without consent, a policy or the upstream has to refuse.
+   */
+  readonly requiresUserInteraction?: boolean
 }
 
 interface Declared<Name extends string, Input extends StructSchema, Output extends StructSchema, Services>
@@ -182,6 +187,7 @@ export interface Write<
 > extends Declared<Name, Input, Output, Services> {
   readonly kind: "write"
   readonly destructive: boolean
+  readonly requiresUserInteraction: boolean
   readonly idempotency: {
     readonly identity: ReadonlyArray<string>
     readonly guarded: ReadonlyArray<string>
@@ -329,6 +335,7 @@ export const write = <
     ...tool,
     kind: "write" as const,
     destructive: options.destructive ?? true,
+    requiresUserInteraction: options.requiresUserInteraction ?? false,
     idempotency: {
       identity,
       guarded: fields.filter((field) => !identity.includes(field) && !free.includes(field)).sort(),

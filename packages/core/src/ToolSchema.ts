@@ -47,6 +47,23 @@ export type { JsonObject }
 export type { Unbounded }
 
 /**
+ * Tells whether a field's name says that it holds a credential, which no tool takes or returns. For an audit of schemas
+ * that were not made here.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export { isCredentialName } from "./internal/credentialName.ts"
+
+/**
+ * Tells whether a regular expression matches only strings up to some length, so that it bounds a string by itself.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export { isBoundedPattern } from "./internal/pattern.ts"
+
+/**
  * A compiled schema.
  *
  * @category models

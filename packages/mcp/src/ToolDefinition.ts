@@ -25,8 +25,12 @@ export const ofTool = (tool: CoreTool.Any): Tool => ({
     destructiveHint: tool.kind === "write" && tool.destructive,
     idempotentHint: true,
     openWorldHint: tool.openWorld
-  }
+  },
+  ...(tool.kind === "write" && tool.requiresUserInteraction && { _meta: { [requiresUserInteraction]: true } })
 })
+
+/** What Claude Code reads it by, since 2.1.199. */
+const requiresUserInteraction = "anthropic/requiresUserInteraction"
 
 /** The hint says that a repeat has no further effect; for how long, only words can say. */
 const onceSentence = ({ idempotency: { identity, retention } }: CoreTool.AnyWrite) =>
