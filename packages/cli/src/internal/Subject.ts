@@ -31,6 +31,8 @@ export interface Subject {
   readonly tools: ReadonlyArray<SubjectTool>
   /** Undefined where only the wire can be seen. */
   readonly connector: Connector.Any | undefined
+  /** Under which names a client has the plugin and its server; the connector's own unless given. */
+  readonly installedAs?: { readonly plugin: string; readonly server: string } | undefined
   /** The valid arguments that the module gives, by tool. */
   readonly examples: Readonly<Record<string, unknown>>
   /** What the lock file says, where the audit was asked to compare with it. `drift` is undefined without such a file. */
