@@ -5,9 +5,9 @@ import { entries } from "./Contender.ts"
 import type { Subject } from "./loads/child.ts"
 import { entries as stores, type Side, sides, works } from "./stores/Store.ts"
 import type { Stores } from "./stores/Measure.ts"
-import { concurrencies, type Figure, type Footprint, median, type Mode, ratio, spread } from "./Rounds.ts"
+import { added, concurrencies, type Figure, type Footprint, median, type Mode, ratio, spread } from "./Rounds.ts"
 import type { Target } from "./Targets.ts"
-import { revisions } from "./Workload.ts"
+import { type Revision, revisions } from "./Workload.ts"
 
 const titles: Record<Mode, string> = { memory: "In memory", stdio: "Over stdio", http: "Over HTTP" }
 
@@ -46,9 +46,32 @@ export const table = (mode: Mode, figures: ReadonlyArray<Figure>): string => {
     ),
     [" ".repeat(24), ...groups.map(() => "calls/s     µs  ratio".padStart(22))].join(" "),
     ...rows,
+    ...additions(figures),
     `Slowest to fastest round: ${Math.round(median(figures.map(spread)) * 100)}% apart (median)`
   ].join("\n")
 }
+
+/** What each variant of Ferrule adds to a read when 64 are under way, and what it does for that. */
+const additions = (figures: ReadonlyArray<Figure>): ReadonlyArray<string> => {
+  const read = (contender: string, revision: Revision) =>
+    figures.find(
+      ({ concurrency, name, revision: spoken, work }) =>
+        name === contender && work === "read" && spoken === revision && concurrency === 64
+    )
+  const lines = entries.flatMap(({ adds, name, title }) => {
+    const found = revisions.flatMap((revision) => {
+      const variant = read(name, revision)
+      const plain = read("ferrule", revision)
+      return variant === undefined || plain === undefined ? [] : [signed(added(variant, plain))]
+    })
+    return adds === undefined || found.length === 0 ? [] : [`  ${title}: ${found.join(", ")} for ${adds}`]
+  })
+  return lines.length === 0
+    ? []
+    : [`Added to a read of Ferrule at 64, µs per call (${revisions.join(", ")}):`, ...lines]
+}
+
+const signed = (micros: number): string => (micros < 0 ? "-" : "+") + Math.abs(micros).toFixed(1)
 
 export const memoryTable = (footprints: ReadonlyArray<Footprint>): string =>
   [

@@ -76,6 +76,10 @@ export const takeTurns = async (
 export const ratio = (figure: Pick<Figure, "rounds">, other: Pick<Figure, "rounds">): number =>
   median(figure.rounds.map((rate, round) => rate / other.rounds[round]))
 
+/** How many microseconds a call of the first takes more than one of the second. */
+export const added = (figure: Pick<Figure, "rounds">, other: Pick<Figure, "rounds">): number =>
+  median(figure.rounds.map((rate, round) => 1e6 / rate - 1e6 / other.rounds[round]))
+
 /** How far the rounds lie apart: the slowest to the fastest, as a share of the median. */
 export const spread = ({ callsPerSecond, rounds }: Pick<Figure, "callsPerSecond" | "rounds">): number =>
   (Math.max(...rounds) - Math.min(...rounds)) / callsPerSecond

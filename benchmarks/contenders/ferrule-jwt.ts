@@ -4,14 +4,13 @@
  */
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { AuditTrail } from "@ferrule/core"
 import { Identity } from "@ferrule/mcp/Identity"
 import { Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { exportJWK, generateKeyPair, SignJWT } from "jose"
 import { serveFerrule } from "./ferrule.ts"
 
-export const contender = serveFerrule(AuditTrail.layerNone, async () => {
+const callers = async () => {
   const { privateKey, publicKey } = await generateKeyPair("RS256")
   const keys = [{ ...(await exportJWK(publicKey)), kid: "bench", alg: "RS256", use: "sig" }]
   const server = createServer((_, response) => {
@@ -29,4 +28,6 @@ export const contender = serveFerrule(AuditTrail.layerNone, async () => {
     .sign(privateKey)
   const identity = Identity.layerJwt({ issuer, audience, jwks: issuer }).pipe(Layer.provide(FetchHttpClient.layer))
   return { identity, token }
-})
+}
+
+export const contender = serveFerrule({ callers })

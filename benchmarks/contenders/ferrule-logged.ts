@@ -4,4 +4,4 @@
 import { AuditTrail } from "@ferrule/core"
 import { serveFerrule } from "./ferrule.ts"
 
-export const contender = serveFerrule(AuditTrail.layerLog)
+export const contender = serveFerrule({ audit: AuditTrail.layerLog })

@@ -5,7 +5,7 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { AuditTrail, Connector, IdempotencyStore, Policy, Principal, Tool } from "@ferrule/core"
+import { AuditTrail, Connector, IdempotencyStore, Policy, Principal, Scrubber, Tool } from "@ferrule/core"
 import { Identity } from "@ferrule/mcp/Identity"
 import * as Mcp from "@ferrule/mcp/Mcp"
 import { Effect, Layer, Redacted, Schema, Scope } from "effect"
@@ -15,7 +15,7 @@ import * as Connection from "../../packages/mcp/src/internal/connection.ts"
 import * as ConnectorHost from "../../packages/mcp/src/internal/connectorHost.ts"
 import * as ToolServer from "../../packages/mcp/src/internal/toolServer.ts"
 import type { Contender } from "../Contender.ts"
-import { bearerToken, book, price, quote, words } from "../Workload.ts"
+import { bearerToken, book, type Parcel, price, quote, words } from "../Workload.ts"
 
 const input = Schema.Struct({
   reference: Schema.String.check(Schema.isBetweenLength(1, 40)).annotate({ description: words.reference }),
@@ -31,25 +31,20 @@ const output = Schema.Struct({
   days: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 30 })).annotate({ description: "Days on the way." })
 })
 
-const Quote = Tool.read(quote.name, { ...quote, input, output, allow: Policy.role("sender") })
+const parcelsFor = (allow: Policy.Policy<Parcel>) => {
+  const Quote = Tool.read(quote.name, { ...quote, input, output, allow })
+  const Book = Tool.write(book.name, {
+    ...book,
+    input,
+    output,
+    allow,
+    idempotency: { identity: ["reference"], recovery: "repeatable", retention: "1 minute" }
+  })
+  // A name for each process: the bench runs several side by side, and a connector on the memory store is held to one.
+  return Connector.make(`parcels-${process.pid}`, { version: "1.0.0", tools: [Quote, Book] })
+}
 
-const Book = Tool.write(book.name, {
-  ...book,
-  input,
-  output,
-  allow: Policy.role("sender"),
-  idempotency: { identity: ["reference"], recovery: "repeatable", retention: "1 minute" }
-})
-
-// A name for each process: the bench runs several side by side, and a connector on the memory store is held to one.
-const Parcels = Connector.make(`parcels-${process.pid}`, { version: "1.0.0", tools: [Quote, Book] })
-
-const handlers = Parcels.toLayer({
-  [quote.name]: (parcel) => Effect.succeed(price(parcel)),
-  [book.name]: (parcel) => Effect.succeed(price(parcel))
-})
-
-const principal = Principal.make({ id: "bench", roles: ["sender"] })
+const principal = Principal.make({ id: "bench", roles: ["sender"], scopes: ["parcels", "prices"] })
 
 /** Whom the HTTP endpoint lets in, and the token that the bench has to send if it is not the usual one. */
 interface Callers {
@@ -61,11 +56,27 @@ const byTable: Callers = {
   identity: Identity.layerTokens([{ token: Redacted.make(bearerToken), principal }])
 }
 
-export const serveFerrule = (
-  audit: Layer.Layer<never>,
-  callers: () => Promise<Callers> = async () => byTable
-): Contender => {
-  const services = Layer.mergeAll(handlers, IdempotencyStore.layerMemory, audit)
+/** What a variant has other than one role, no secrets, callers by a table, and an audit trail that keeps nothing. */
+interface Variant {
+  readonly allow?: Policy.Policy<Parcel>
+  readonly secrets?: ReadonlyArray<string>
+  readonly callers?: () => Promise<Callers>
+  readonly audit?: Layer.Layer<never>
+}
+
+export const serveFerrule = ({
+  allow = Policy.role("sender"),
+  audit = AuditTrail.layerNone,
+  callers = async () => byTable,
+  secrets = []
+}: Variant): Contender => {
+  const Parcels = parcelsFor(allow)
+  const handlers = Parcels.toLayer({
+    [quote.name]: (parcel) => Effect.succeed(price(parcel)),
+    [book.name]: (parcel) => Effect.succeed(price(parcel))
+  })
+  const watched = Layer.effectDiscard(Effect.forEach(secrets, (secret) => Scrubber.watch(Redacted.make(secret))))
+  const services = Layer.mergeAll(handlers, IdempotencyStore.layerMemory, audit, watched)
 
   return {
     connect: (receive) =>
@@ -100,4 +111,4 @@ export const serveFerrule = (
   }
 }
 
-export const contender = serveFerrule(AuditTrail.layerNone)
+export const contender = serveFerrule({})
