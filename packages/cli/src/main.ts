@@ -15,6 +15,7 @@ import { audit } from "./commands/audit.ts"
 import { lock } from "./commands/lock.ts"
 import { call } from "./commands/call.ts"
 import { tools } from "./commands/tools.ts"
+import { plugin } from "./commands/plugin.ts"
 import * as Ending from "./internal/ending.ts"
 import { Debug, explain, isDebug, presenter } from "./internal/failure.ts"
 import { firstLine, LoadTimeout } from "./internal/importModule.ts"
@@ -25,7 +26,7 @@ const debug = isDebug(process.argv.slice(2))
 
 const ferrule = Command.make("ferrule").pipe(
   Command.withDescription("Checks, locks and packs MCP connectors made with Ferrule"),
-  Command.withSubcommands([audit, lock, tools, call]),
+  Command.withSubcommands([audit, lock, plugin, tools, call]),
   // After the subcommands, which they are for.
   Command.withGlobalFlags([Debug, LoadTimeout])
 )

@@ -64,3 +64,6 @@ export const ofListed = (listed: Listed, declared?: CoreTool.Any): SubjectTool =
   meta: { ...listed._meta },
   declared
 })
+
+/** Whether the tool says of itself that it changes nothing. */
+export const isRead = ({ annotations }: SubjectTool): boolean => annotations["readOnlyHint"] === true

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
-import { dirname } from "node:path"
+import { dirname, join } from "node:path"
 import { Unusable } from "./Unusable.ts"
 
 /** Writes one file, or to a pipe or a device that is there already. */
@@ -26,6 +26,46 @@ export const writeWhole = (path: string, text: string) =>
     writeFile(path, text),
     (cause) => new Unusable({ message: `${path} can't be written: ${reasonOf(cause)}.`, cause })
   )
+
+/**
+ * Writes a folder. One that is there already is replaced only where that is meant, and stays as it is until the new one is
+ * whole.
+ */
+export const writeFolder = Effect.fnUntraced(
+  function* (
+    folder: string,
+    contents: ReadonlyArray<{ readonly path: string; readonly content: string | Uint8Array }>,
+    replace: boolean
+  ) {
+    const files = yield* FileSystem.FileSystem
+    const isThere = yield* files.exists(folder)
+    if (isThere && !replace) {
+      return yield* new Unusable({
+        message: `${folder} is there already. Give another --out, or --force to replace it.`
+      })
+    }
+    yield* files.makeDirectory(dirname(folder), { recursive: true })
+    const beside = yield* files.makeTempDirectoryScoped({ directory: dirname(folder), prefix: ".ferrule-" })
+    yield* Effect.forEach(contents, ({ content, path }) => {
+      const target = join(beside, "new", path)
+      const write =
+        typeof content === "string" ? files.writeFileString(target, content) : files.writeFile(target, content)
+      return Effect.andThen(files.makeDirectory(dirname(target), { recursive: true }), write)
+    })
+    // Between the two renames nothing is at the path; whatever fails then, the old one comes back.
+    if (isThere) yield* files.rename(folder, join(beside, "old"))
+    yield* files
+      .rename(join(beside, "new"), folder)
+      .pipe(Effect.tapError(() => (isThere ? files.rename(join(beside, "old"), folder) : Effect.void)))
+  },
+  Effect.scoped,
+  (effect, folder) =>
+    Effect.mapError(effect, (cause) =>
+      cause instanceof Unusable
+        ? cause
+        : new Unusable({ message: `${folder} can't be written: ${reasonOf(cause)}.`, cause })
+    )
+)
 
 /** Says in words why a file could not be written, and what to do. */
 export const reasonOf = ({ reason }: PlatformError): string => {
