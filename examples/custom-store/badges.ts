@@ -24,7 +24,7 @@ const ListBadges = Tool.read("list_badges", {
   title: "List badges",
   description: "Returns the badges of one day, in the order of their issue. Use it to check. It can't search by name.",
   input: Schema.Struct({ day: Day }),
-  output: Schema.Struct({ badges: Schema.Array(Badge).annotate({ description: "In the order of their issue." }) }),
+  output: Schema.Struct({ badges: Schema.Array(Badge).annotate({ description: "The latest 500." }) }),
   allow: Policy.role("reception")
 })
 const IssueBadge = Tool.write("issue_badge", {
@@ -55,7 +55,7 @@ export const handlersIn = (folder: string) => {
       )
     )
   return Badges.toLayer({
-    list_badges: ({ day }) => Effect.map(issued(day), (badges) => ({ badges })),
+    list_badges: ({ day }) => Effect.map(issued(day), (badges) => ({ badges: badges.slice(-500) })),
     issue_badge: {
       find: ({ day, visitor }) =>
         Effect.map(issued(day), (badges) => Option.fromUndefinedOr(badges.find((badge) => badge.visitor === visitor))),

@@ -3,14 +3,14 @@ import { Connector, IdempotencyStore, Policy, Principal, Tool } from "@ferrule/c
 import { Identity, Mcp } from "@ferrule/mcp"
 import { Effect, Schema } from "effect"
 
-const Topic = Schema.String.check(Schema.isBetweenLength(1, 50)).annotate({ description: "What it is about." })
-const Text = Schema.String.check(Schema.isBetweenLength(1, 500)).annotate({ description: "One fact." })
+const Topic = Schema.String.check(Schema.isBetweenLength(1, 50)).annotate({ description: "At most 50 characters." })
+const Text = Schema.String.check(Schema.isBetweenLength(1, 500)).annotate({ description: "At most 500 characters." })
 
 const ReadNotes = Tool.read("read_notes", {
   title: "Read notes",
   description: "Returns the notes on one topic, oldest first. Use it before you add one. It can't search their text.",
   input: Schema.Struct({ topic: Topic }),
-  output: Schema.Struct({ notes: Schema.Array(Text).annotate({ description: "Oldest first." }) }),
+  output: Schema.Struct({ notes: Schema.Array(Text).annotate({ description: "The latest 100." }) }),
   allow: Policy.role("reader", "writer")
 })
 const AddNote = Tool.write("add_note", {
@@ -27,7 +27,7 @@ export const Notes = Connector.make("notes", { version: "1.0.0", tools: [ReadNot
 const kept: Array<{ readonly topic: string; readonly text: string }> = []
 export const NotesHandlers = Notes.toLayer({
   read_notes: ({ topic }) =>
-    Effect.sync(() => ({ notes: kept.filter((note) => note.topic === topic).map((note) => note.text) })),
+    Effect.sync(() => ({ notes: kept.flatMap((note) => (note.topic === topic ? note.text : [])).slice(-100) })),
   add_note: (note) => Effect.sync(() => ({ count: kept.push(note) }))
 })
 

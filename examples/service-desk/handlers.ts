@@ -20,7 +20,8 @@ export const ServiceDeskHandlers = ServiceDesk.toLayer({
 
   list_pages: Effect.fn("list_pages")(function* ({ ticketId }) {
     const messenger = yield* Messenger
-    return { pages: yield* messenger.pages(ticketId) }
+    const pages = yield* messenger.pages(ticketId)
+    return { pages: pages.slice(0, 20) }
   }),
 
   create_ticket: {

@@ -50,7 +50,7 @@ export const ReadTicket = Tool.read("read_ticket", {
 export const ListPages = Tool.read("list_pages", {
   title: "List pages",
   description:
-    "Lists the pages that the on-call engineer got about one ticket, as the pager recorded them, newest first. " +
+    "Lists the latest 20 pages that the on-call engineer got about one ticket, as the pager recorded them, newest first. " +
     "Use it to find out whether a page was sent, above all when page_on_call could not say. It sends nothing itself.",
   input: Schema.Struct({ ticketId }),
   output: Schema.Struct({
@@ -176,6 +176,7 @@ export const DeleteTicket = Tool.write("delete_ticket", {
   }),
   allow: Policy.role("admin"),
   idempotency: { identity: ["ticketId"], free: ["reason"], recovery: "repeatable" },
+  requiresUserInteraction: true,
   openWorld: false
 })
 

@@ -92,16 +92,18 @@ const catchAll = (connector: Connector.Any, tools: ReadonlyArray<SubjectTool>): 
   const [rule] = rules
   const mixes = declared.some(({ kind }) => kind === "read") && declared.some(({ kind }) => kind === "write")
   if (rules.size !== 1 || !mixes || rule === undefined) return []
-  const isAdmin = declared.every(({ allow }) =>
-    Policy.rolesOf(allow).every((role) => /admin|owner|root|super/i.test(role))
-  )
+  const destroys = declared.some((tool) => tool.kind === "write" && tool.destructive)
+  const roles = declared.flatMap(({ allow }) => Policy.rolesOf(allow))
+  const isAdmin =
+    roles.length > 0 && roles.every((role) => /(?:^|[^a-z])(?:admin|administrator|root|superuser)s?$/i.test(role))
+  if (!isAdmin && !destroys) return []
   return [
     {
       subject: connector.name,
       where: "/allow",
       message: isAdmin
         ? "every tool is for administrators alone: whoever only reads must be one"
-        : "every tool has the same rule, so that who may read may also write",
+        : "every tool has the same rule, so that whoever may read may also change and remove",
       evidence: rule,
       severity: isAdmin ? "block" : "warn",
       fix: "Give the reads to a role that can't write."

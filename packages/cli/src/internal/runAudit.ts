@@ -16,6 +16,7 @@ import type { Bench } from "./Bench.ts"
 import { type Fault, groups, type Info, type Outcome, type Probe } from "./Check.ts"
 import { answers } from "./questions.ts"
 import type { Subject, SubjectTool } from "./Subject.ts"
+import * as Suppressions from "./suppressions.ts"
 import { toConfirm } from "./toConfirm.ts"
 import { tokensOf } from "./tokens.ts"
 
@@ -27,10 +28,14 @@ export interface AuditOptions {
 
 export const runAudit = Effect.fnUntraced(function* (subject: Subject, options: AuditOptions) {
   const { bench, suppressions, target } = options
-  const checks = [
+  const unreasoned = Suppressions.unreasoned(suppressions)
+  if (unreasoned !== undefined) return yield* unreasoned
+  const made = [
     ...staticChecks.map(({ info, run }) => resultOf(info, "static", run(subject), suppressions)),
     ...(yield* Effect.forEach(probes, (probe) => runProbe(probe, bench, suppressions)))
-  ].sort((one, other) => (one.id < other.id ? -1 : 1))
+  ]
+  const accepted = resultOf(Suppressions.info, "static", Suppressions.outcome(suppressions, made, subject), [])
+  const checks = [...made, accepted].sort((one, other) => (one.id < other.id ? -1 : 1))
   const locked = LockFile.ofSubject(subject)
   const report: Report = {
     ferrule: version,
