@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Exchange } from "../Report.ts"
+import { shown } from "./excerpt.ts"
 
 export type Arguments = Readonly<Record<string, unknown>>
 
@@ -103,10 +104,5 @@ export const exchangeOf = (what: string, { arguments: args, millis, text, tool }
 })
 
 /** Leaves enough of a text to see what it is, and shows what is hidden in it. */
-export const cut = (text: string): string => {
-  const start = text.length <= 600 ? text : `${text.slice(0, 600)} … (${text.length} characters)`
-  return start.replaceAll(
-    /[\p{Cf}\p{Co}]/gu,
-    (character) => `<U+${character.codePointAt(0)!.toString(16).toUpperCase()}>`
-  )
-}
+export const cut = (text: string): string =>
+  shown(text.length <= 600 ? text : `${text.slice(0, 600)} … (${text.length} characters)`)

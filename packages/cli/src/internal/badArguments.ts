@@ -2,10 +2,9 @@
  * Arguments that a tool must refuse, made from valid ones by its JSON Schema: at each place every way to be wrong that the
  * schema knows of, one at a time, then two of them at once. A validator that is not Ferrule's own confirms each of them.
  */
-import { Ajv2020 } from "ajv/dist/2020.js"
-import addFormats from "ajv-formats"
 import type { Arguments } from "./Call.ts"
 import type { JsonSchema } from "./Subject.ts"
+import { validatorOf } from "./validator.ts"
 
 export interface BadArguments {
   readonly what: string
@@ -20,14 +19,12 @@ const mark = "Zq7~rejected~Zq7"
 const number = 918_273_645
 
 export const badArguments = (schema: JsonSchema, valid: Arguments): ReadonlyArray<BadArguments> => {
-  const isValid = ajv.compile(schema)
+  const faultOf = validatorOf(schema)
   const single = placesOf({ schema, path: "", value: valid, put: (value) => value as Arguments })
     .flatMap(faultsOf)
-    .filter(({ arguments: args }) => !isValid(args))
+    .filter(({ arguments: args }) => faultOf(args) !== undefined)
   return [...single, ...pairsOf(single)]
 }
-
-const ajv = addFormats.default(new Ajv2020({ strict: false, logger: false, allErrors: false }))
 
 /** A value within the arguments; `put` gives the arguments with another one in its place. */
 interface Place {

@@ -4,7 +4,6 @@
  */
 import type * as Connector from "@ferrule/core/Connector"
 import type * as Tool from "@ferrule/core/Tool"
-import { Ajv2020 } from "ajv/dist/2020.js"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Bench } from "../internal/Bench.ts"
@@ -12,9 +11,8 @@ import { type Called, call, cut, exchangeOf, outcomeOf } from "../internal/Call.
 import { type Callable, callable } from "../internal/callable.ts"
 import type { Fault, Probe } from "../internal/Check.ts"
 import { tally } from "../internal/tally.ts"
+import { validatorOf } from "../internal/validator.ts"
 import { watchUpstream } from "../internal/watchUpstream.ts"
-
-const ajv = new Ajv2020({ strict: false, logger: false, validateFormats: false })
 
 const surplus = "ferrule_audit_surplus"
 
@@ -72,9 +70,9 @@ const conformity = (called: Called, schema: Schema): ReadonlyArray<Fault> => {
     return [{ ...fault(`could not be seen: its arguments came to ${outcomeOf(called)}`), severity: "warn" }]
   }
   if (schema === undefined) return [fault("lists no output schema")]
-  const isValid = ajv.compile(schema)
+  const wrong = validatorOf(schema)(result)
   return [
-    ...(isValid(result) ? [] : [fault("returns what its listed schema refuses", ajv.errorsText(isValid.errors))]),
+    ...(wrong === undefined ? [] : [fault("returns what its listed schema refuses", wrong)]),
     ...(text.includes(surplus) || JSON.stringify(result).includes(surplus)
       ? [fault("passes on a field of the upstream that its schema lacks")]
       : []),

@@ -21,9 +21,9 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import { createServer } from "node:net"
-import type { AddressInfo } from "node:net"
 import type { Audit } from "../../Audit.ts"
 import { version } from "../../version.ts"
 import type { Caller, Era, Execution, Instance, StartOptions } from "../Bench.ts"
@@ -216,17 +216,23 @@ const scopeThatEnds = Effect.fnUntraced(function* (patience: Duration.Input) {
   return scope
 })
 
-/** The address is the audience of tokens and part of the metadata, so it must be known before the server listens. */
-const freePort = Effect.callback<number, BenchFault>((resume) => {
-  const server = createServer()
-  server.once("error", ({ message }) =>
-    resume(Effect.fail(new BenchFault({ message: `No port of this machine can be listened on: ${message}.` })))
-  )
-  server.listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as AddressInfo
-    server.close(() => resume(Effect.succeed(port)))
+/**
+ * The address is the audience of tokens and part of the metadata, so it must be known before the server listens. The port is
+ * none of those that the system gives to outgoing connections, which are many while probes run.
+ */
+const freePort = Effect.retry(
+  Effect.tap(Random.nextIntBetween(20_000, 32_000), (port) => canListen(port)),
+  { times: 20 }
+)
+
+const canListen = (port: number): Effect.Effect<void, BenchFault> =>
+  Effect.callback((resume) => {
+    const server = createServer()
+    server.once("error", ({ message }) =>
+      resume(Effect.fail(new BenchFault({ message: `No port of this machine can be listened on: ${message}.` })))
+    )
+    server.listen(port, "127.0.0.1", () => server.close(() => resume(Effect.void)))
   })
-})
 
 /** Signs in again when half of a token's time is over, as a client does that wants to stay signed in. */
 const freshTokens = (recorder: Recorder.Recorder, next: () => Promise<string>) => {
