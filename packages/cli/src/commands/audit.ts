@@ -22,6 +22,7 @@ const file = (format: Format, what: string) =>
   )
 
 const outputs = {
+  html: file("html", "the report as a page to read, print and file"),
   json: file("json", "the report as JSON"),
   sarif: file("sarif", "the findings as SARIF 2.1.0, for code scanning"),
   junit: file("junit", "the checks as JUnit XML, for a CI server")
@@ -49,7 +50,7 @@ export const audit = Command.make(
     outputs
   },
   Effect.fnUntraced(function* (flags) {
-    const wanted = (["json", "sarif", "junit"] as const).flatMap((format) =>
+    const wanted = (["html", "json", "sarif", "junit"] as const).flatMap((format) =>
       Option.match(flags.outputs[format], { onNone: () => [], onSome: (path) => [{ format, path }] })
     )
     yield* checkOutputs(wanted)

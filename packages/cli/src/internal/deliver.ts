@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
 import { join } from "node:path"
 import type { Report } from "../Report.ts"
+import { html } from "../reports/html.ts"
 import { json } from "../reports/json.ts"
 import { junit } from "../reports/junit.ts"
 import { sarif } from "../reports/sarif.ts"
@@ -18,7 +19,7 @@ import { terminal } from "../reports/terminal.ts"
 import { reasonOf, writeFile } from "./output.ts"
 import { Unusable } from "./Unusable.ts"
 
-const formats = { json, sarif, junit } as const
+const formats = { html, json, sarif, junit } as const
 
 export type Format = keyof typeof formats
 
