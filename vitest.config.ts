@@ -6,7 +6,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["packages/*/test/**/*.test.ts", "examples/*/*.test.ts"],
+          include: ["packages/*/test/**/*.test.ts", "packages/*/templates/**/*.test.ts", "examples/*/*.test.ts"],
           exclude: ["**/node_modules/**", "**/*.integration.test.ts"]
         }
       },

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { spawnSync } from "node:child_process"
+import { join } from "node:path"
 import { ferrule } from "./ferrule.ts"
 
 describe(
@@ -30,3 +32,17 @@ describe("what only tells exits with 0", { concurrent: true, timeout: 60_000 }, 
     )
   }
 })
+
+it("an older Node gets a sentence, before anything that it lacks is imported", () => {
+  const older = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })`
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ["--import", `data:text/javascript,${older}`, join(import.meta.dirname, "../src/main.ts"), "--version"],
+    { encoding: "utf8" }
+  )
+  assert.strictEqual(
+    stderr,
+    "ferrule runs on Node 22.18 or newer, which also runs the TypeScript of a connector as it is. This is Node 20.20.2.\n"
+  )
+  assert.strictEqual(status, 2)
+}, 60_000)

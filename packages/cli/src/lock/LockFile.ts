@@ -109,8 +109,11 @@ const versionOf = (json: unknown): number | undefined =>
     ? (json.lockVersion as number)
     : undefined
 
+/** The text of a lock file. */
+export const textOf = (lock: Lock): string => `${JSON.stringify(lock, null, 2)}\n`
+
 /** Writes the lock file whole, or leaves the one that is there. */
-export const write = (path: string, lock: Lock) => writeWhole(path, `${JSON.stringify(lock, null, 2)}\n`)
+export const write = (path: string, lock: Lock) => writeWhole(path, textOf(lock))
 
 /** Refuses a lock file that is another connector's. */
 export const ofConnector = (lock: Lock, name: string, path: string) =>
