@@ -9,6 +9,12 @@ import * as names from "./names.ts"
 import * as outputs from "./outputs.ts"
 import * as parameters from "./parameters.ts"
 import * as patterns from "./patterns.ts"
+import * as formats from "./plugin/formats.ts"
+import * as managed from "./plugin/managed.ts"
+import * as publication from "./plugin/publication.ts"
+import * as servers from "./plugin/servers.ts"
+import * as skills from "./plugin/skills.ts"
+import * as supply from "./plugin/supply.ts"
 import * as policies from "./policies.ts"
 import * as projection from "./projection.ts"
 import * as schemas from "./schemas.ts"
@@ -35,5 +41,13 @@ export const staticChecks: ReadonlyArray<StaticCheck> = [
   size.affordable,
   projection.strict,
   lock.drift,
-  patterns.quick
+  patterns.quick,
+  formats.readable,
+  servers.secretless,
+  servers.pinned,
+  servers.asked,
+  publication.publishable,
+  supply.patched,
+  skills.typed,
+  managed.suggested
 ]

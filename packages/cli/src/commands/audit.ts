@@ -10,6 +10,7 @@ import { checkOutputs, deliver, type Format } from "../internal/deliver.ts"
 import { loadModule } from "../internal/loadModule.ts"
 import { runAudit } from "../internal/runAudit.ts"
 import * as Subject from "../internal/Subject.ts"
+import * as PluginFolder from "../plugin/PluginFolder.ts"
 import { Unusable } from "../internal/Unusable.ts"
 import { compare, lockFile } from "./lock.ts"
 import { isBlocked } from "../Report.ts"
@@ -47,6 +48,11 @@ export const audit = Command.make(
       Flag.withDefault(false)
     ),
     lockFile,
+    plugin: Flag.String("plugin").pipe(
+      Flag.withMetavar("folder"),
+      Flag.withDescription("Also check the plugin that ferrule plugin made"),
+      Flag.optional
+    ),
     outputs
   },
   Effect.fnUntraced(function* (flags) {
@@ -57,10 +63,11 @@ export const audit = Command.make(
     const loaded = yield* loadModule(flags.module, { export: Option.getOrUndefined(flags.export) })
     const subject = Subject.ofConnector(loaded.connector, loaded.audit?.arguments ?? {})
     const lock = flags.locked ? yield* compare(subject, flags.lockFile, loaded.path) : undefined
+    const packed = Option.isSome(flags.plugin) ? yield* pluginOf(flags.plugin.value, loaded.path) : {}
     const report = yield* Effect.scoped(
       Effect.gen(function* () {
         return yield* runAudit(
-          { ...subject, ...(lock !== undefined && { lock }) },
+          { ...subject, ...(lock !== undefined && { lock }), ...packed },
           {
             target: flags.module,
             bench: flags.probe ? yield* benchOf(flags.module, loaded.audit) : undefined,
@@ -73,6 +80,16 @@ export const audit = Command.make(
     if (isBlocked(report)) process.exitCode = 1
   })
 ).pipe(Command.withDescription("Checks a connector and says what a security team would find"))
+
+/** A client knows the connector by the names that the plugin gives. */
+const pluginOf = Effect.fnUntraced(function* (folder: string, module: string) {
+  const plugin = yield* PluginFolder.read(folder, module)
+  const [name, server] = [plugin.manifest?.value?.name, plugin.servers[0]?.name]
+  return {
+    plugin,
+    ...(name !== undefined && server !== undefined && { installedAs: { plugin: name, server } })
+  }
+})
 
 const benchOf = (module: string, audit: Audit | undefined) =>
   audit === undefined

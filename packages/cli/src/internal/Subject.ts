@@ -7,6 +7,7 @@ import type * as CoreTool from "@ferrule/core/Tool"
 import { ofTool } from "@ferrule/mcp/ToolDefinition"
 import type { Tool as Listed } from "@modelcontextprotocol/client"
 import type { Drift } from "../lock/drift.ts"
+import type { PluginFolder } from "../plugin/PluginFolder.ts"
 
 /** A JSON Schema, or any object that may be one. */
 export type JsonSchema = Readonly<Record<string, unknown>>
@@ -41,6 +42,8 @@ export interface Subject {
     readonly tools: number
     readonly drift: ReadonlyArray<Drift> | undefined
   }
+  /** The folder of the plugin that the connector is packed in, where the audit was given it. */
+  readonly plugin?: PluginFolder
 }
 
 export const ofConnector = (connector: Connector.Any, examples: Readonly<Record<string, unknown>>): Subject => ({

@@ -2,6 +2,8 @@
  * Finds credentials in the texts of a plugin. What is found is named by its place and kind, never by itself.
  */
 
+import * as ToolSchema from "@ferrule/core/ToolSchema"
+
 /** A credential: the key it is under, or the line it is on, and what kind it is. */
 export interface Found {
   readonly at: string
@@ -27,17 +29,9 @@ const kinds: ReadonlyArray<readonly [kind: string, pattern: RegExp]> = [
 /** After one of these words comes a credential, unless it is a reference. */
 const scheme = /\b(?:Bearer|Basic|Token)\s+(?<value>[A-Za-z0-9+/_.~=-]{12,})/i
 
-/** Names of members that hold credentials. */
-const credentialName =
-  /(?:^|[-_])(?:authorization|token|secret|password|passwd|pwd|credentials?|cookie|pat|dsn|api[-_]?keys?|access[-_]?keys?|private[-_]?keys?|auth)(?:$|[-_])/i
-
-/** Whether a member of this name holds a credential, as in `DESK_TOKEN` and `clientSecret`. */
-export const isCredentialName = (name: string): boolean =>
-  credentialName.test(name.replace(/([a-z0-9])([A-Z])/g, "$1_$2"))
-
-/** Whether a text only refers to a value that is kept elsewhere. */
-export const isReference = (value: string): boolean =>
-  value.trim() === "" || /^\s*(?:(?:Bearer|Basic|Token)\s+)?\$\{[^}]+\}\s*$/i.test(value)
+/** What a text holds itself: without references to values that are kept elsewhere, and with what stands in for them. */
+const literalOf = (value: string): string =>
+  value.replace(/\$\{[^}]*?(?::-(?<fallback>[^}]*))?\}/g, "$<fallback>").replace(/^\s*(?:Bearer|Basic|Token)?\s*$/i, "")
 
 /** Names the kind of the credential that a text holds, if it does. */
 export const kindIn = (text: string): string | undefined => {
@@ -50,15 +44,12 @@ export const kindIn = (text: string): string | undefined => {
 /** Finds the members of a flat record that hold a credential: by their form, or by their name. */
 export const secretsIn = (members: Readonly<Record<string, string>>): ReadonlyArray<Found> =>
   Object.entries(members).flatMap(([name, value]) => {
-    const kind = kindIn(value)
+    const literal = literalOf(value)
+    const kind = kindIn(literal)
     if (kind !== undefined) return [{ at: name, kind }]
-    // `${VAR:-default}` holds a value after all.
-    const fallback = /\$\{[^}]*:-(?<value>[^}]+)\}/.exec(value)?.groups?.["value"]
-    if (isCredentialName(name) && (fallback !== undefined || !/\$\{/.test(value)) && !isReference(value)) {
-      return [{ at: name, kind: "a credential, by its name" }]
-    }
-    const isPlain = value.length < 32 || /[/.]|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value)
-    return !isPlain && isRandom(value) ? [{ at: name, kind: "a random value" }] : []
+    if (ToolSchema.isCredentialName(name) && literal !== "") return [{ at: name, kind: "a credential, by its name" }]
+    const isPlain = literal.length < 32 || /[/.]|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(literal)
+    return !isPlain && isRandom(literal) ? [{ at: name, kind: "a random value" }] : []
   })
 
 /** Finds credentials in a text, by line. */
