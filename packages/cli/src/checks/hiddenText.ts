@@ -77,12 +77,13 @@ const tags =
   "script style iframe img a div span p br b i u em strong h1 h2 h3 table svg link meta object embed form input details summary " +
   "system important instruction instructions user assistant human admin secret prompt context tool_use function_calls"
 
+const tagged = new RegExp(
+  `<!--|</[a-z][\\w-]*\\s*>|<[a-z][\\w-]*\\s[^<>]*=[^<>]*>|<(?:${tags.replaceAll(" ", "|")})\\s*/?>`,
+  "i"
+)
+
 const markup = (text: string): ReadonlyArray<Found> => [
-  ...all(
-    new RegExp(`<!--|</[a-z][\\w-]*\\s*>|<[a-z][\\w-]*\\s[^<>]*=[^<>]*>|<(?:${tags.replaceAll(" ", "|")})\\s*/?>`, "i"),
-    text,
-    "holds markup, which some clients do not show and models heed"
-  ),
+  ...all(tagged, text, "holds markup, which some clients do not show and models heed"),
   ...all(
     /<\|[\w ]+\|>|\[\/?INST\]|^#{2,}\s*(?:system|instructions?)\b|^(?:system|assistant|human):/im,
     text,
@@ -109,8 +110,9 @@ const orders = (text: string): ReadonlyArray<Found> =>
 
 const sentence = new Intl.Segmenter("en", { granularity: "sentence" })
 
-const links = (text: string): ReadonlyArray<Found> =>
-  [...sentence.segment(text)].flatMap(({ index, segment }) => {
+const links = (text: string): ReadonlyArray<Found> => {
+  if (!/https?:/i.test(text)) return []
+  return [...sentence.segment(text)].flatMap(({ index, segment }) => {
     const link = /\bhttps?:\/\/[^\s<>"')]+/i.exec(segment)
     if (link === null) return []
     const sends = /\b(?:follow|obey|instructions?|prompts?|execute|run|download|fetch|curl|load|install|carry out)\b/i
@@ -125,6 +127,7 @@ const links = (text: string): ReadonlyArray<Found> =>
         ]
       : []
   })
+}
 
 const foreignTools = (text: string, known: ReadonlySet<string>): ReadonlyArray<Found> => [
   ...[...text.matchAll(/\bmcp__\w[\w-]*/g)].map(({ 0: name, index }) => ({

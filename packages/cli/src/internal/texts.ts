@@ -30,11 +30,8 @@ const stringsIn = (value: unknown, subject: string, where: string): ReadonlyArra
   if (typeof value !== "object" || value === null) return []
   return Object.entries(value).flatMap(([key, each]) => {
     const path = `${where}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`
-    const isKeyword = forPrograms.has(key) && !where.endsWith("/properties")
-    return isKeyword ? [] : [...namesIn(key, subject, path), ...stringsIn(each, subject, path)]
+    // A field's name is a text too.
+    if (where.endsWith("/properties")) return [{ subject, where: path, text: key }, ...stringsIn(each, subject, path)]
+    return forPrograms.has(key) ? [] : stringsIn(each, subject, path)
   })
 }
-
-/** A field's name is a text too. */
-const namesIn = (key: string, subject: string, where: string): ReadonlyArray<Text> =>
-  where.includes("/properties/") ? [{ subject, where, text: key }] : []
