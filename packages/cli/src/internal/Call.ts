@@ -48,13 +48,13 @@ export interface Options {
   readonly key?: string | undefined
 }
 
-/** Calls, and gives up after a minute. */
+/** Calls, and gives up after 45 seconds. */
 export const call = (client: Client, tool: string, args: Arguments, { key }: Options = {}): Effect.Effect<Called> =>
   Effect.gen(function* () {
     const begun = yield* Clock.currentTimeMillis
     const meta = key === undefined ? {} : { _meta: { "ferrule/idempotencyKey": key } }
     const answer = yield* Effect.promise((signal) =>
-      client.callTool({ name: tool, arguments: { ...args }, ...meta }, { signal, timeout: 60_000 }).then(given, refusal)
+      client.callTool({ name: tool, arguments: { ...args }, ...meta }, { signal, timeout: 45_000 }).then(given, refusal)
     )
     return { tool, arguments: args, ...answer, millis: (yield* Clock.currentTimeMillis) - begun }
   })

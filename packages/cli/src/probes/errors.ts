@@ -2,8 +2,9 @@
  * Probes of what a caller is told when a call can't be done: which class it is, what to do next, and nothing that is not
  * the model's to know.
  */
-import { AuthorizationError, TransientError, ValidationError } from "@ferrule/core/ConnectorError"
 import type * as Connector from "@ferrule/core/Connector"
+import { AuthorizationError, type ConnectorError, TransientError, ValidationError } from "@ferrule/core/ConnectorError"
+import type * as Tool from "@ferrule/core/Tool"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Instance } from "../internal/Bench.ts"
@@ -210,19 +211,22 @@ export const sizeAndAdvice: Probe = {
   })
 }
 
-const failures: ReadonlyArray<readonly [what: string, failure: Connector.Program["execute"]]> = [
+type Failure = (tool: Tool.Any) => Effect.Effect<never, ConnectorError>
+
+const failures: ReadonlyArray<readonly [what: string, failure: Failure]> = [
   ["its upstream refuses the arguments", () => Effect.fail(ValidationError.at("", "are refused by the upstream"))],
   ["its upstream refuses the caller", () => Effect.fail(new AuthorizationError({ message: "The upstream refused." }))],
-  [
-    "its upstream is busy",
-    // Longer than the connector would wait itself.
-    () =>
-      Effect.fail(
-        new TransientError({ message: "The upstream is busy", applied: "no", retryAfter: Duration.minutes(2) })
-      )
-  ],
+  ["its upstream is busy", (tool) => Effect.fail(busy(tool))],
   ["its handler dies", () => Effect.die(new Error("defect"))]
 ]
+
+/** For longer than the connector would wait itself. */
+const busy = ({ timeout }: Tool.Any) =>
+  new TransientError({
+    message: "The upstream is busy",
+    applied: "no",
+    retryAfter: Duration.sum(timeout, Duration.minutes(1))
+  })
 
 /** What each class asks of a client. */
 const actions: Readonly<Record<string, string>> = {
@@ -257,8 +261,8 @@ const everythingWrong = ({ tool }: Callable) =>
 
 /** Lets every handler end in this way. */
 const ending =
-  (execute: Connector.Program["execute"]) =>
-  (_: unknown, program: Connector.Program): Connector.Program => ({ ...program, execute })
+  (failure: Failure) =>
+  (tool: Tool.Any, program: Connector.Program): Connector.Program => ({ ...program, execute: () => failure(tool) })
 
 const callEach = Effect.fnUntraced(function* (tools: ReadonlyArray<Callable>, instance: Instance) {
   return yield* Effect.forEach(

@@ -2,6 +2,7 @@
  * A probe of upstreams that fail: each in the way of a real one, for every tool that asks one by HTTP.
  */
 import type * as Tool from "@ferrule/core/Tool"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Bench } from "../internal/Bench.ts"
 import { type Called, call, cut, exchangeOf, outcomeOf } from "../internal/Call.ts"
@@ -55,11 +56,12 @@ type Class = "ValidationError" | "AuthorizationError" | "TransientError"
 interface Trouble {
   readonly what: string
   readonly class: Class
-  /** It says when to come back, in seconds. */
-  readonly retryAfter?: number
+  /** It says when to come back. */
+  readonly asksToWait?: boolean
   /** It may have done what it was asked to. */
   readonly uncertain?: boolean
-  readonly answer: (next: () => Promise<Response>) => Promise<Response>
+  /** `wait` is what it may ask for, in seconds. */
+  readonly answer: (next: () => Promise<Response>, wait: number) => Promise<Response>
 }
 
 const secret = "upstream-7f3a9"
@@ -69,11 +71,11 @@ const page = `<html><head><title>502</title></head><body><h1>Bad Gateway</h1>db-
 const status = (status: number, of: Class, more: Partial<Trouble> = {}): Trouble => ({
   what: `answers with ${status}`,
   class: of,
-  answer: () =>
+  answer: (_, wait) =>
     Promise.resolve(
       Response.json(
         { error: `${secret} at db-7.internal.acme.example` },
-        { status, headers: more.retryAfter === undefined ? {} : { "retry-after": String(more.retryAfter) } }
+        { status, headers: more.asksToWait === true ? { "retry-after": String(wait) } : {} }
       )
     ),
   ...more
@@ -86,10 +88,9 @@ const troubles: ReadonlyArray<Trouble> = [
   status(404, "ValidationError"),
   status(409, "ValidationError"),
   status(422, "ValidationError"),
-  // Longer than any handler waits itself.
-  status(429, "TransientError", { retryAfter: 120 }),
+  status(429, "TransientError", { asksToWait: true }),
   status(500, "TransientError", { uncertain: true }),
-  status(503, "TransientError", { uncertain: true, retryAfter: 120 }),
+  status(503, "TransientError", { uncertain: true, asksToWait: true }),
   {
     what: "answers with a page of a proxy",
     class: "TransientError",
@@ -133,7 +134,7 @@ const withTrouble = Effect.fnUntraced(function* (bench: Bench, one: Callable, tr
     trouble.answer(() => {
       if (sent.mutates) done.push(sent)
       return next()
-    })
+    }, waitOf(one.tool))
   )
   const instance = yield* bench.start({ upstream: watch.upstream, program: keys.program })
   const client = yield* instance.connect(one.caller, one.era)
@@ -169,8 +170,8 @@ const faultsOf = (seen: Seen): ReadonlyArray<Fault> => {
   const said = `${text}${JSON.stringify(error)}`
   const leaks = /<\/?[a-z][^>]*>|acme\.example|upstream-7f3a9|\bat .*:\d+:\d+|ECONN|127\.0\.0\.1|localhost/i.test(said)
   const isRight = error !== undefined && expected(tool, trouble).includes(error.class)
-  const wait = trouble.retryAfter
-  const forgets = wait !== undefined && error?.class === "TransientError" && (error.retryAfterMs ?? 0) < wait * 900
+  const forgets =
+    trouble.asksToWait === true && error?.class === "TransientError" && (error.retryAfterMs ?? 0) < waitOf(tool) * 900
   return [
     ...twice,
     ...(isRight ? [] : [fault(`answers with ${outcomeOf(first)} where its upstream ${trouble.what}`)]),
@@ -178,6 +179,9 @@ const faultsOf = (seen: Seen): ReadonlyArray<Fault> => {
     ...(forgets ? [fault("does not say how long its upstream asks to wait")] : [])
   ]
 }
+
+/** Longer than the connector waits itself, in seconds. */
+const waitOf = ({ timeout }: Tool.Any) => Math.ceil(Duration.toSeconds(timeout)) + 60
 
 const expected = (tool: Tool.Any, { class: one, uncertain = false, what }: Trouble): ReadonlyArray<string> => {
   const isOpen = tool.kind === "write" && uncertain
