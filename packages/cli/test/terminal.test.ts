@@ -31,7 +31,7 @@ describe("the summary on the terminal", () => {
       "1 finding accepted by the team",
       "5 points for people to confirm",
       "Checks and cost",
-      "Blocked by 4 findings, and 2 warnings to look at."
+      "Blocked by 4 findings; 2 warnings to look at."
     ])
     assert.include(plain, "  E04  A defect tells a reference and nothing else\n       - read_contract: answers with")
     assert.include(plain, "       Accepted: Cowork loads tools as they are searched for;")

@@ -36,15 +36,15 @@ export const verdictOf = (report: Report): Verdict => {
   const blockers = countOf(groupsOf(report, "block"))
   const warnings = countOf(groupsOf(report, "warn"))
   const open = report.questions.filter(({ answer }) => answer === "open").length
-  const also = warnings === 0 ? "" : `, and ${counted(warnings, "warning")} to look at`
-  if (blockers > 0) return { outcome: "blocked", sentence: `Blocked by ${counted(blockers, "finding")}${also}.` }
+  const also = warnings === 0 ? "." : `; ${counted(warnings, "warning")} to look at.`
+  if (blockers > 0) return { outcome: "blocked", sentence: `Blocked by ${counted(blockers, "finding")}${also}` }
   if (open > 0) {
     return {
       outcome: "open",
-      sentence: `${open === 1 ? "One question is" : `${open} questions are`} still open${also}; nothing was found that blocks it.`
+      sentence: `${open === 1 ? "One question is" : `${open} questions are`} still open. Nothing was found that blocks it${also}`
     }
   }
-  return { outcome: "clear", sentence: `Nothing was found that blocks it${also}.` }
+  return { outcome: "clear", sentence: `Nothing was found that blocks it${also}` }
 }
 
 export const countOf = (groups: ReadonlyArray<FindingGroup>): number =>

@@ -111,7 +111,7 @@ const boundsOf = (root: Schema, schema: Schema): ReadonlyArray<string> => {
     ...range(schema["minLength"], schema["maxLength"], "characters"),
     ...range(schema["minItems"], schema["maxItems"], "items"),
     ...(schema["uniqueItems"] === true ? ["no item twice"] : []),
-    ...range(schema["minimum"], schema["maximum"], ""),
+    ...range(limitOf(schema["minimum"]), limitOf(schema["maximum"]), ""),
     ...told("exclusiveMinimum", (value) => `more than ${value}`),
     ...told("exclusiveMaximum", (value) => `less than ${value}`),
     ...told("multipleOf", (value) => `a multiple of ${value}`),
@@ -129,6 +129,10 @@ const range = (least: unknown, most: unknown, noun: string): ReadonlyArray<strin
   if (most === undefined) return [`at least ${writtenOf(least)}${unit}`]
   return [`${writtenOf(least)} to ${writtenOf(most)}${unit}`]
 }
+
+/** The ends of what JSON's numbers can count are no bound that anyone has chosen. */
+const limitOf = (value: unknown): unknown =>
+  value === Number.MAX_SAFE_INTEGER || value === Number.MIN_SAFE_INTEGER ? undefined : value
 
 const variantsOf = (root: Schema, schema: Schema): ReadonlyArray<Schema> =>
   ["anyOf", "oneOf", "allOf"].flatMap((key) => {
