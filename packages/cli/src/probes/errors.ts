@@ -188,6 +188,7 @@ export const sizeAndAdvice: Probe = {
     severity: "block",
     question: "errors"
   },
+  limit: 60,
   run: Effect.fnUntraced(function* (bench) {
     const tools = callable(bench)
     const seen = yield* Effect.forEach(

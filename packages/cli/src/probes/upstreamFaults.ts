@@ -32,7 +32,7 @@ export const upstreamFaults: Probe = {
       asking.flatMap(({ one }) => troubles.map((trouble) => ({ one, trouble }))),
       ({ one, trouble }) => Effect.scoped(withTrouble(bench, one, trouble)),
       // Most of the time they wait for the timeouts of their handlers.
-      { concurrency: 16 }
+      { concurrency: 8 }
     )
     return {
       faults: tally(seen.flatMap(faultsOf)),

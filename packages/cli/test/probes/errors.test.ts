@@ -1,9 +1,12 @@
 import { ValidationError } from "@ferrule/core"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import { badArgumentsAreNamed, defects, sizeAndAdvice, unknownTools } from "../../src/probes/errors.ts"
 import { findings } from "../fixtures/probing.ts"
 import { workshop } from "../fixtures/workshop.ts"
+
+// Each starts servers, many at a time.
+vi.setConfig({ testTimeout: 60_000 })
 
 const tools = ["list_parts", "order_part", "pin_note", "book_bench"]
 

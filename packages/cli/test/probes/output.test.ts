@@ -1,6 +1,6 @@
 import * as Audit from "@ferrule/cli/Audit"
 import { Connector, type ConnectorError, Policy, Tool, ValidationError } from "@ferrule/core"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Result, Schema } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { hostileValues } from "../../src/probes/hostileValues.ts"
@@ -9,7 +9,9 @@ import { bounded, conforming, injection } from "../../src/probes/output.ts"
 import { findings } from "../fixtures/probing.ts"
 import { ask, handlers, workshop } from "../fixtures/workshop.ts"
 
-const timeout = 60_000
+// Each starts servers, many at a time.
+vi.setConfig({ testTimeout: 60_000 })
+
 const tools = ["list_parts", "order_part", "pin_note", "book_bench"]
 const hidden = "workshop hands on hidden characters that people wrote, in the results of 4 tools"
 
@@ -168,28 +170,22 @@ describe("G04, hostile values", () => {
 })
 
 describe("G05, several clients", () => {
-  it.live(
-    "passes where each gets its own answers",
-    () =>
-      Effect.gen(function* () {
-        assert.deepStrictEqual(yield* findings(interleaved, workshop()), [])
-      }),
-    timeout
+  it.live("passes where each gets its own answers", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* findings(interleaved, workshop()), [])
+    })
   )
 
-  it.live(
-    "finds a cache that does not ask for whom it is",
-    () =>
-      Effect.gen(function* () {
-        let first: ConnectorError | undefined
-        const shared = yield* findings(interleaved, workshop(), {
-          program: (program) => ({
-            ...program,
-            execute: (input) => Effect.mapError(program.execute(input), (error) => (first ??= error))
-          })
+  it.live("finds a cache that does not ask for whom it is", () =>
+    Effect.gen(function* () {
+      let first: ConnectorError | undefined
+      const shared = yield* findings(interleaved, workshop(), {
+        program: (program) => ({
+          ...program,
+          execute: (input) => Effect.mapError(program.execute(input), (error) => (first ??= error))
         })
-        assert.isAbove(shared.length, 0)
-      }),
-    timeout
+      })
+      assert.isAbove(shared.length, 0)
+    })
   )
 })

@@ -1,6 +1,6 @@
 import * as Audit from "@ferrule/cli/Audit"
 import { Connector, IdempotencyStore, Operation, Policy, Tool } from "@ferrule/core"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Layer, Result, Schema } from "effect"
 import { HttpClientRequest } from "effect/http"
 import { crash } from "../../src/probes/crash.ts"
@@ -8,6 +8,9 @@ import { confirmations, readsOnlyRead } from "../../src/probes/reads.ts"
 import { again, concurrently, otherArguments, refusedBefore, someoneElse } from "../../src/probes/writes.ts"
 import { findings } from "../fixtures/probing.ts"
 import { ask, handlers, workshop } from "../fixtures/workshop.ts"
+
+// Each starts servers, many at a time.
+vi.setConfig({ testTimeout: 60_000 })
 
 const writes = ["order_part", "pin_note", "book_bench"]
 

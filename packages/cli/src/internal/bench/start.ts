@@ -84,7 +84,11 @@ export const start = Effect.fnUntraced(function* (
   const identity = yield* build(
     identityOf({ issuer: authority.issuer, jwks: authority.jwks, audience: url }),
     `The identity of ${name}`
-  ).pipe(Effect.provideContext(Context.add(recorder.context, Clock.Clock, recorder.alarm)))
+  ).pipe(
+    Effect.provideContext(Context.add(recorder.context, Clock.Clock, recorder.alarm)),
+    // It asks for keys within a few seconds, and a machine that is busy with probes may not answer in that time.
+    Effect.retry({ times: 2 })
+  )
   const server = Mcp.layerHttpServer(connector, { port, ...options.http }).pipe(
     Layer.provide(Layer.succeedContext(identity)),
     // `any`: what the connector requires is what its audit's layers give, as the type of `Audit.make` says.

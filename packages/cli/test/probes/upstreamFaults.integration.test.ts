@@ -9,7 +9,7 @@ import { ask, handlers, workshop } from "../fixtures/workshop.ts"
 const timeout = 60_000
 const request = HttpClientRequest.get("http://supplier.test/parts")
 
-describe.concurrent("E03, upstreams that fail", () => {
+describe("E03, upstreams that fail", () => {
   it.live(
     "passes where each of their faults is the right class",
     () =>
