@@ -2,23 +2,21 @@
  * Runs the checks over a subject and makes the report: static checks always, probes where there is a bench.
  */
 import * as AccessMatrix from "@ferrule/core/AccessMatrix"
-import * as Policy from "@ferrule/core/Policy"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import type * as Schema from "effect/Schema"
 import type { Suppression } from "../Audit.ts"
 import { staticChecks } from "../checks/index.ts"
 import * as LockFile from "../lock/LockFile.ts"
 import { probes } from "../probes/index.ts"
-import type { CheckResult, Finding, Report, ToolContract } from "../Report.ts"
+import type { CheckResult, Finding, Report } from "../Report.ts"
 import { version } from "../version.ts"
 import type { Bench } from "./Bench.ts"
+import { contractOf } from "./contract.ts"
 import { type Fault, groups, type Info, type Outcome, type Probe } from "./Check.ts"
 import { answers } from "./questions.ts"
-import type { Subject, SubjectTool } from "./Subject.ts"
+import type { Subject } from "./Subject.ts"
 import * as Suppressions from "./suppressions.ts"
 import { toConfirm } from "./toConfirm.ts"
-import { tokensOf } from "./tokens.ts"
 
 export interface AuditOptions {
   readonly target: string
@@ -51,7 +49,7 @@ export const runAudit = Effect.fnUntraced(function* (subject: Subject, options: 
     ...(subject.connector !== undefined && { lock: locked.sha256 }),
     questions: answers(checks),
     ...accessOf(subject),
-    tools: subject.tools.map((tool) => contractOf(tool, locked)),
+    tools: subject.tools.map((tool) => contractOf(tool, locked.tools[tool.name]?.sha256, subject.connector?.rateLimit)),
     checks,
     toConfirm: toConfirm(subject)
   }
@@ -147,15 +145,3 @@ const accessOf = ({ connector }: Subject): Pick<Report, "roles" | "access"> => {
     }))
   }
 }
-
-const contractOf = (tool: SubjectTool, { tools }: LockFile.Lock): ToolContract => ({
-  name: tool.name,
-  ...(tool.title !== undefined && { title: tool.title }),
-  description: tool.description,
-  annotations: tool.annotations as Record<string, Schema.Json>,
-  inputSchema: tool.inputSchema as Schema.Json,
-  ...(tool.outputSchema !== undefined && { outputSchema: tool.outputSchema as Schema.Json }),
-  ...(tool.declared !== undefined && { kind: tool.declared.kind, policy: Policy.describe(tool.declared.allow) }),
-  ...(tool.declared !== undefined && { sha256: tools[tool.name]!.sha256 }),
-  tokens: tokensOf(tool)
-})
