@@ -322,6 +322,11 @@ describe("ferrule plugin", () => {
           assert.include(refused.stderr, "is there already. Give another --out, or --force to replace it.")
           assert.deepStrictEqual(yield* files.readDirectory(out), ["mine.txt"])
 
+          const own = yield* ferrule([...args, "--force"], { cwd: out })
+          assert.strictEqual(own.code, 2)
+          assert.include(own.stderr, "holds the connector or this folder, which --force would replace.")
+          assert.deepStrictEqual(yield* files.readDirectory(out), ["mine.txt"])
+
           assert.strictEqual((yield* ferrule([...args, "--force"])).code, 0)
           assert.isFalse(yield* files.exists(join(out, "mine.txt")))
           assert.deepStrictEqual(yield* files.readDirectory(parent), ["desk"])

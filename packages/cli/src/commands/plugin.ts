@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import { Argument, Command, Flag } from "effect/cli"
-import { resolve } from "node:path"
+import { isAbsolute, relative, resolve, sep } from "node:path"
 import { loadModule } from "../internal/loadModule.ts"
 import { writeFolder } from "../internal/output.ts"
 import * as Subject from "../internal/Subject.ts"
@@ -76,11 +76,21 @@ export const plugin = Command.make(
       ? yield* mcpb.files(details, subject, server, icon)
       : folder.files(details, subject, server, { marketplace, destructive: flags.destructive, icon })
     const out = flags.out ?? `${details.name}-${flags.mcpb ? "bundle" : "plugin"}`
+    if ([loaded.path, process.cwd()].some((path) => holds(resolve(out), path))) {
+      return yield* new Unusable({
+        message: `${out} holds the connector or this folder, which --force would replace. Give a folder of the plugin's own with --out.`
+      })
+    }
     yield* writeFolder(resolve(out), files, flags.force)
     yield* Console.log(files.map(({ path }) => `${out}/${path}`).join("\n"))
     yield* Console.log(flags.mcpb ? packing(out) : installing(out, details.name, marketplace))
   })
 ).pipe(Command.withDescription("Packs a connector as a plugin for Claude"))
+
+const holds = (folder: string, path: string): boolean => {
+  const way = relative(folder, path)
+  return way.split(sep)[0] !== ".." && !isAbsolute(way)
+}
 
 const packing = (out: string) => `\nMake one file of it: npx -y @anthropic-ai/mcpb@2.1.2 pack ${out}`
 
