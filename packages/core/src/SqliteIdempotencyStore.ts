@@ -6,10 +6,11 @@
  * another program made is refused, so that neither can harm the other. It is created for its owner's eyes only (mode 600),
  * since results are in it. `layer` opens it, or says at start what is wrong with it.
  *
- * Leases and retention go by the time of day. On Linux a lease also goes by the monotonic clock that the processes of a
- * machine share, so that setting the time ahead ends no lease of a holder that still runs. Elsewhere it would, and a write
- * with the recovery `"reconcile"` could be made twice: keep the machine's time by small steps there. Set ahead by more than
- * a write's retention, any system forgets it.
+ * Retention goes by the time of day. On Linux a lease goes by the monotonic clock that the processes of a machine share, so
+ * that setting the time ahead ends no lease of a holder that still runs, and setting it back keeps none alive. Elsewhere, and
+ * after the machine was started anew, it goes by the time of day too: a step ahead could make a write with the recovery
+ * `"reconcile"` twice, so keep the machine's time by small steps there. Set ahead by more than a write's retention, any system
+ * forgets it.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -385,6 +386,6 @@ const readable = `CASE state
       WHEN 'settled' THEN result IS NOT NULL AND settled_at IS NOT NULL
     END`
 
-/** Whether a lease is over: by the time of day, and since the same start of the machine also by its ticks. */
+/** Whether a lease is over: by the ticks since the machine's start where it is the same one, else by the time of day. */
 const isOver = (boot: string, ticks: string): string =>
-  `lease_until <= ?2 AND (lease_boot <> '${boot}' OR lease_ticks <= ${ticks})`
+  `iif(lease_boot <> '' AND lease_boot = '${boot}', lease_ticks <= ${ticks}, lease_until <= ?2)`

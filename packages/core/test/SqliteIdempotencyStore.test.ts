@@ -194,6 +194,25 @@ describe("the SQLite store", () => {
     })
   )
 
+  onLinux("ends a lease by the time that has passed when the time of day is set back", () =>
+    Effect.gen(function* () {
+      const filename = yield* newFile
+      yield* claim(yield* open(filename), "k")
+      const clock = setAhead(yield* Clock.Clock, Duration.minutes(-10))
+      const later = yield* Effect.provideService(open(filename), Clock.Clock, clock)
+      yield* TestClock.adjust("29 seconds")
+      assert.deepStrictEqual(
+        yield* later.takeOver({ key: "k", previousOwner: "a", owner: "b", lease, retention }),
+        Option.none()
+      )
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(
+        yield* later.takeOver({ key: "k", previousOwner: "a", owner: "b", lease, retention }),
+        Option.some(2)
+      )
+    })
+  )
+
   onLinux("ends a lease by the time of day once the machine has been started anew", () =>
     Effect.gen(function* () {
       const filename = yield* newFile
