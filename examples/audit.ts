@@ -43,7 +43,9 @@ const audit = Effect.fnUntraced(function* (name: string) {
   const report = yield* decode(stdout)
   const answers = report.questions.map(({ answer, id }) => `${id}: ${answer}`).join(", ")
   const findings = Report.findingsOf(report)
-  yield* Console.log(`${name}: ${answers}; ${findings.length === 0 ? "nothing found" : `${findings.length} findings`}`)
+  yield* Console.log(
+    `${name}: ${answers}; ${["nothing found", "1 finding"][findings.length] ?? `${findings.length} findings`}`
+  )
   yield* Effect.forEach(findings, ({ check, message, severity, subject }) =>
     Console.log(`  ${severity} ${check} ${subject}: ${message}`)
   )

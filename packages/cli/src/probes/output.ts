@@ -253,7 +253,7 @@ export const injection: Probe = {
 /** Somebody may want them, as in a name of two scripts, so it blocks nothing. */
 const handsOn = ({ connector }: Bench, tools: ReadonlyArray<string>): Fault => ({
   subject: connector.name,
-  message: `hands on hidden characters that people wrote, in the results of ${tools.length} tools`,
+  message: `hands on hidden characters that people wrote, in the results of ${tools.length === 1 ? "one tool" : `${tools.length} tools`}`,
   evidence: `U+200B, U+202E and U+E0041 reach the model as they are: ${tools.join(", ")}`,
   severity: "warn"
 })

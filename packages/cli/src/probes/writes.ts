@@ -333,7 +333,9 @@ export const refusedBefore: Probe = {
         const fault = (message: string): Fault => ({ subject: tool.name, message, evidence })
         return {
           faults: [
-            ...(consumed === 0 ? [] : [fault(`lets a call that is to be refused consume ${consumed} keys`)]),
+            ...(consumed === 0
+              ? []
+              : [fault(`lets a call that is to be refused consume ${consumed === 1 ? "a key" : `${consumed} keys`}`)]),
             ...(runs === 0 ? [] : [fault("runs its handler for a call that is to be refused")]),
             ...(good.isError || good.replayed
               ? [fault(`answers the good call after refused ones with ${outcomeOf(good)}`)]

@@ -167,7 +167,7 @@ describe("F06, refused calls", () => {
       assert.deepStrictEqual(
         yield* findings(refusedBefore, lenient),
         writes.flatMap((name) => [
-          `${name} lets a call that is to be refused consume 1 keys`,
+          `${name} lets a call that is to be refused consume a key`,
           `${name} runs its handler for a call that is to be refused`,
           `${name} answers the good call after refused ones with ValidationError`
         ])
