@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 
 const ferrule = join(import.meta.dirname, "../../packages/cli/src/main.ts")
-const timeout = 180_000
+const timeout = 300_000
 
 it.effect(
   "the audit of the desk answers the four questions with yes, and finds nothing that blocks it",

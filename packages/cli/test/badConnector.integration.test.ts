@@ -39,5 +39,5 @@ it.live(
         ["no", "no", "no", "no"]
       )
     }).pipe(Effect.scoped),
-  180_000
+  300_000
 )
