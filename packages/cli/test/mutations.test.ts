@@ -1,12 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DefinitionError } from "@ferrule/core"
-import serviceDesk from "../../../examples/service-desk/connector.ts"
 import { staticChecks } from "../src/checks/index.ts"
-import * as Subject from "../src/internal/Subject.ts"
+import type * as Subject from "../src/internal/Subject.ts"
 import { type Mutation, mutationsOf } from "./fixtures/mutations.ts"
 import { redeclared, unchanged } from "./fixtures/redeclared.ts"
+import { desk as clean } from "./fixtures/serviceDesk.ts"
 
-const clean = Subject.ofConnector(serviceDesk.connector, serviceDesk.arguments)
 for (const { declared } of clean.tools) unchanged.add(declared!)
 
 const isFound = ({ check, on }: Mutation, subject: Subject.Subject): boolean => {

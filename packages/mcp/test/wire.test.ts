@@ -47,7 +47,8 @@ const Make = Tool.write("make", {
 const MakeOnce = Tool.write("make_once", {
   ...base,
   title: "Make once",
-  idempotency: { identity, recovery: "unknown", checkWith: "look" }
+  idempotency: { identity, recovery: "unknown", checkWith: "look" },
+  requiresUserInteraction: true
 })
 const MakeLarge = Tool.write("make_large", {
   ...base,
@@ -135,7 +136,10 @@ interface Answer {
 
 interface Connected {
   readonly call: (name: string, args: Record<string, unknown>) => Effect.Effect<Answer, unknown>
-  readonly list: Effect.Effect<ReadonlyArray<{ readonly name: string; readonly annotations?: unknown }>, unknown>
+  readonly list: Effect.Effect<
+    ReadonlyArray<{ readonly name: string; readonly annotations?: unknown; readonly _meta?: unknown }>,
+    unknown
+  >
 }
 
 interface PromiseClient {
@@ -421,6 +425,18 @@ Next: fix these arguments, then call again.
         assert.deepEqual(tools[0].annotations, hints("Look", true, false))
         assert.deepEqual(tools[1].annotations, hints("Make", false, false))
         assert.deepEqual(tools[2].annotations, hints("Make once", false, true))
+      })
+    )
+  )
+
+  it.live("the list asks clients for a person's consent to each call where a write does", () =>
+    withClient(
+      Effect.fnUntraced(function* (client) {
+        const asking = (yield* client.list).filter(({ _meta }) => _meta !== undefined)
+        assert.deepStrictEqual(
+          asking.map(({ _meta, name }) => ({ _meta, name })),
+          [{ _meta: { "anthropic/requiresUserInteraction": true }, name: "make_once" }]
+        )
       })
     )
   )

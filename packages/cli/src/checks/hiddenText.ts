@@ -117,7 +117,8 @@ const links = (text: string): ReadonlyArray<Found> => {
     if (link === null) return []
     const sends = /\b(?:follow|obey|instructions?|prompts?|execute|run|download|fetch|curl|load|install|carry out)\b/i
     const isRaw = /pastebin|raw\.githubusercontent|gist\.github|\.(?:md|txt|sh|prompt)(?:[?#]|$)/i
-    return sends.test(segment.replace(link[0], "")) || isRaw.test(link[0])
+    const words = segment.replace(link[0], "")
+    return sends.test(words) || (isRaw.test(link[0]) && /\p{L}/u.test(words))
       ? [
           {
             index: index + link.index,

@@ -37,7 +37,7 @@ export const composed: StaticCheck = {
     fix: "Shorten the tool's name, or give the connector a shorter one: it counts twice, for the plugin and for its server.",
     severity: "block"
   },
-  run: ({ installedAs, name, tools }) => {
+  run: ({ connector, installedAs, name, tools }) => {
     const { plugin, server } = installedAs ?? { plugin: name, server: name }
     const names = tools.map((tool) => ({
       tool: tool.name,
@@ -50,7 +50,9 @@ export const composed: StaticCheck = {
           subject: tool,
           where: "/name",
           message: `becomes a name of ${full.length} characters, ${full.length - longest} too many`,
-          evidence: full
+          evidence: full,
+          // What somebody else's server will be installed as is a guess.
+          ...(connector === undefined && { severity: "warn" as const })
         })),
       note: `the longest has ${Math.max(0, ...names.map(({ full }) => full.length))} characters`
     }

@@ -4,6 +4,7 @@
 import * as ToolSchema from "@ferrule/core/ToolSchema"
 import type { Fault, StaticCheck } from "../internal/Check.ts"
 import { type Effect, effectOf } from "../internal/effects.ts"
+import { excerptOf } from "../internal/excerpt.ts"
 import { listOf, type Place, placesOf } from "../internal/schemaPlaces.ts"
 import type { SubjectTool } from "../internal/Subject.ts"
 
@@ -27,6 +28,7 @@ export const credentials: StaticCheck = {
   },
   run: ({ tools }) => ({
     faults: tools.flatMap((tool) => [
+      ...disclosures(tool),
       ...fieldsOf(tool).flatMap((place) => credentialFaults(place, tool.name, "takes")),
       ...resultsOf(tool).flatMap((place) => credentialFaults(place, tool.name, "returns"))
     ]),
@@ -36,6 +38,22 @@ export const credentials: StaticCheck = {
 
 const spoken =
   /\b(?:api[ -]?key|access token|refresh token|bearer token|auth(?:entication|orization)? token|password|passphrase|client secret|secret key|private key|session cookie)\b/i
+
+const disclosures = ({ description, name }: SubjectTool): ReadonlyArray<Fault> => {
+  const words =
+    /\b(?:returns?|lists?|shows?|prints?|dumps?|reads?|gets?)\b[^.!?\n]{0,30}\b(?:environment variables|credentials|secrets|passwords|api[ -]?keys|private keys)\b/i
+  const said = words.exec(description)
+  return said === null
+    ? []
+    : [
+        {
+          subject: name,
+          where: "/description",
+          message: "says that it returns credentials",
+          evidence: excerptOf(description, said.index, said[0].length)
+        }
+      ]
+}
 
 const credentialFaults = (place: Place, subject: string, does: string): ReadonlyArray<Fault> => {
   const { field, schema, where } = place
@@ -142,7 +160,14 @@ const addressFaults = (place: Place, { description, name }: SubjectTool): Readon
     const admitted = kind.tries.find((tried) => patterns.every(({ source }) => matches(source, tried)))
     return admitted === undefined
       ? []
-      : [{ subject: name, where, message: `takes any ${kind.what} as ${field}`, evidence: `It takes ${admitted}` }]
+      : [
+          {
+            subject: name,
+            where,
+            message: `takes any ${kind.what} as ${field}, as far as its schema says`,
+            evidence: `It takes ${admitted}`
+          }
+        ]
   }
   const words = `${field} ${describedAs(place)}`
   return (languages.test(words) || /^(?:sql|graphql|jql|soql|cypher)/i.test(field!)) &&

@@ -116,7 +116,7 @@ const unfollowed = ({ ref, why }: NonNullable<Place["unfollowed"]>) =>
 export const isDescribed = ({ field, required, schema }: Place): boolean =>
   field === undefined ||
   (typeof schema["description"] === "string" && schema["description"].trim() !== "") ||
-  (required && "const" in schema)
+  (required && ("const" in schema || (Array.isArray(schema["enum"]) && schema["enum"].length === 1)))
 
 /** Formats that are as long as they are. */
 const fixedFormats = new Set(["date-time", "date", "time", "duration", "uuid", "ipv4", "ipv6"])

@@ -2,7 +2,7 @@
  * What becomes of a schema when a client compiles it for strict mode, in which a model can only write what the schema admits.
  * Strict mode knows fewer words than JSON Schema: some it drops, and for some it refuses the tool.
  */
-import { isObject, type Place, placesOf } from "./schemaPlaces.ts"
+import { type Place, placesOf } from "./schemaPlaces.ts"
 import type { JsonSchema } from "./Subject.ts"
 
 /** A limit that the model is no longer held to while it writes. */
@@ -46,14 +46,11 @@ const lostAt = (place: Place): ReadonlyArray<Lost> =>
     return isLost ? [{ place, keyword, value }] : []
   })
 
-const refusedAt = ({ patterns, schema, unfollowed, where }: Place): Projection["refused"] => [
+const refusedAt = ({ patterns, unfollowed, where }: Place): Projection["refused"] => [
   ...(unfollowed === undefined
     ? []
     : [{ where, why: unfollowed.why === "recursive" ? "it contains itself" : "it refers to another document" }]),
   ...patterns
     .filter(({ source }) => /\(\?<?[=!]|\\[bB1-9]|\\k</.test(source))
-    .map((pattern) => ({ where: pattern.where, why: "its pattern looks around, looks back or asks for a word's end" })),
-  ...((schema["type"] === "object" || isObject(schema["properties"])) && schema["additionalProperties"] !== false
-    ? [{ where, why: "it is an open object" }]
-    : [])
+    .map((pattern) => ({ where: pattern.where, why: "its pattern looks around, looks back or asks for a word's end" }))
 ]
