@@ -11,8 +11,6 @@ import audit from "../../../examples/service-desk/connector.ts"
 const login = audit.arguments["create_ticket"] as Record<string, unknown>
 const ticketId = "T-1001"
 
-const desk = new URL("../../../examples/service-desk/", import.meta.url)
-
 const toolOf = (bench: Bench.Bench, name: string) => bench.tools.find((tool) => tool.name === name)!
 
 const call = (client: Bench.Client, name: string, args: Record<string, unknown>) =>
@@ -182,7 +180,7 @@ const handlers = Small.toLayer({ ping: () => Effect.succeed({}) })
 
 describe("a connector that can't be started", () => {
   const reasonOf = (layers: Layer.Layer<Connector.Requirements<typeof Small>>) =>
-    Bench.make(Audit.make(Small, { layers }), "500 millis").pipe(
+    Bench.make(Audit.make(Small, { layers }), { patience: "500 millis" }).pipe(
       Effect.scoped,
       Effect.flip,
       Effect.map(({ message }) => message)
@@ -211,11 +209,11 @@ describe("a connector that can't be started", () => {
     "and a command that can't be probed, or can, ends by itself",
     () =>
       Effect.gen(function* () {
-        const run = (file: string) => ferrule(["audit", fileURLToPath(new URL(file, desk)), "--probe"])
-        const { code, stderr } = yield* run("tools.ts")
+        const run = (file: string) => ferrule(["audit", fileURLToPath(new URL(file, import.meta.url)), "--probe"])
+        const { code, stderr } = yield* run("../../../examples/service-desk/tools.ts")
         assert.strictEqual(code, 2)
         assert.include(stderr, "Export Audit.make(connector, { layers }) from it.")
-        assert.notStrictEqual((yield* run("connector.ts")).code, 2)
+        assert.notStrictEqual((yield* run("fixtures/noisy.ts")).code, 2)
       }),
     120_000
   )

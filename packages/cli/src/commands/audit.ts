@@ -4,10 +4,9 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Argument, Command, Flag } from "effect/cli"
-import type { Audit } from "../Audit.ts"
 import * as Bench from "../internal/Bench.ts"
 import { checkOutputs, deliver, type Format } from "../internal/deliver.ts"
-import { loadModule } from "../internal/loadModule.ts"
+import { type Loaded, loadModule } from "../internal/loadModule.ts"
 import { runAudit } from "../internal/runAudit.ts"
 import * as Subject from "../internal/Subject.ts"
 import * as PluginFolder from "../plugin/PluginFolder.ts"
@@ -70,7 +69,7 @@ export const audit = Command.make(
           { ...subject, ...(lock !== undefined && { lock }), ...packed },
           {
             target: flags.module,
-            bench: flags.probe ? yield* benchOf(flags.module, loaded.audit) : undefined,
+            bench: flags.probe ? yield* benchOf(flags.module, loaded, Option.getOrUndefined(flags.export)) : undefined,
             suppressions: loaded.audit?.suppressions ?? []
           }
         )
@@ -91,11 +90,11 @@ const pluginOf = Effect.fnUntraced(function* (folder: string, module: string) {
   }
 })
 
-const benchOf = (module: string, audit: Audit | undefined) =>
+const benchOf = (module: string, { audit, path }: Loaded, name: string | undefined) =>
   audit === undefined
     ? Effect.fail(
         new Unusable({
           message: `${module} can't be probed: it does not say with which layers. Export Audit.make(connector, { layers }) from it.`
         })
       )
-    : Bench.make(audit)
+    : Bench.make(audit, { module: { path, export: name } })

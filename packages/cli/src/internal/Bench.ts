@@ -8,9 +8,10 @@
 import type * as AuditTrail from "@ferrule/core/AuditTrail"
 import * as Connector from "@ferrule/core/Connector"
 import type { IdempotencyStore } from "@ferrule/core/IdempotencyStore"
-import * as Policy from "@ferrule/core/Policy"
+import type * as Policy from "@ferrule/core/Policy"
 import type { PrincipalData } from "@ferrule/core/Principal"
 import type * as Tool from "@ferrule/core/Tool"
+import type { HttpServerOptions } from "@ferrule/mcp/Mcp"
 import type { Client } from "@modelcontextprotocol/client"
 import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -46,6 +47,8 @@ export interface UpstreamRequest {
 }
 
 export interface StartOptions {
+  /** Serves this in the place of a tool; its handler stays. */
+  readonly tool?: (tool: Tool.Any) => Tool.Any
   /** Stands between the pipeline and each handler. */
   readonly program?: (tool: Tool.Any, program: Connector.Program) => Connector.Program
   /** Stands between the pipeline and the store. */
@@ -54,11 +57,13 @@ export interface StartOptions {
   readonly upstream?: (request: Request, next: () => Promise<Response>) => Promise<Response>
   /** Stands between the pipeline and the trail: that of the module's layers, or the default, which logs. */
   readonly trail?: (trail: AuditTrail.Trail) => AuditTrail.Trail
-  /** How many bytes a body may have, and what else `Mcp.layerHttpServer` takes. */
-  readonly http?: { readonly maxBodySize?: number; readonly allowedHosts?: ReadonlyArray<string> }
+  /** What `Mcp.layerHttpServer` takes. */
+  readonly http?: Partial<Omit<HttpServerOptions, "port" | "path">>
 }
 
 export type { Client }
+
+export type Arguments = Readonly<Record<string, unknown>>
 
 export type Era = "2025-11-25" | "2026-07-28"
 export const eras: ReadonlyArray<Era> = ["2025-11-25", "2026-07-28"]
@@ -77,6 +82,17 @@ export interface Instance {
   readonly token: (caller: Caller, changed?: TokenChange) => Effect.Effect<string>
   /** Sends a request as it is, without a client. */
   readonly send: (request: RawRequest) => Effect.Effect<Answer, BenchFault>
+  /** What the declared policy says of a call with these arguments, asking the services of this instance. */
+  readonly decide: (tool: Tool.Any, principal: PrincipalData, args: Arguments) => Effect.Effect<Policy.Decision>
+  /** Signs with another key from now on, and publishes no other. */
+  readonly rotateKeys: Effect.Effect<void>
+  /**
+   * What nobody may see: tokens that were signed for this instance, what its scrubber watches, and what handlers have sent
+   * to upstreams as credentials.
+   */
+  readonly secrets: () => ReadonlyArray<Secret>
+  /** The services that each handler was given. */
+  readonly services: ReadonlyMap<string, Context.Context<never>>
   readonly executions: ReadonlyArray<Execution>
   readonly upstream: ReadonlyArray<UpstreamRequest>
   /** What the audit trail was told, the records of writes that begin included. */
@@ -94,6 +110,12 @@ export interface TokenChange {
   readonly signature?: "none" | "another key" | "broken" | "public key"
 }
 
+/** `what` may be told; `value` may not. */
+export interface Secret {
+  readonly what: string
+  readonly value: string
+}
+
 /** `path` is the endpoint's, and `method` is POST, unless given. A header may be there several times. */
 export interface RawRequest {
   readonly method?: string
@@ -106,6 +128,18 @@ export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
+  readonly millis: number
+}
+
+/** A file, and its export where it has several. */
+export interface Module {
+  readonly path: string
+  readonly export: string | undefined
+}
+
+export interface BenchOptions {
+  readonly module?: Module
+  readonly patience?: Duration.Input
 }
 
 export interface Bench {
@@ -119,6 +153,10 @@ export interface Bench {
   readonly argumentsOf: (tool: Tool.Any) => Readonly<Record<string, unknown>>
   /** Whether the module gave them. */
   readonly isExample: (tool: Tool.Any) => boolean
+  /** Whether callers are recognised by the module's identity, or by the bench's own for want of one. */
+  readonly identity: "module" | "bench"
+  /** Where the audit was loaded from, to load it in another process. */
+  readonly module: Module | undefined
   readonly start: (options?: StartOptions) => Effect.Effect<Instance, BenchFault, Scope.Scope>
 }
 
@@ -128,7 +166,7 @@ export interface Bench {
  */
 export const make = (
   audit: Audit,
-  patience: Duration.Input = "20 seconds"
+  { module, patience = "20 seconds" }: BenchOptions = {}
 ): Effect.Effect<Bench, Unusable, Scope.Scope> =>
   Effect.gen(function* () {
     const { connector } = audit
@@ -149,10 +187,12 @@ export const make = (
     const argumentsOf = (tool: Tool.Any) => samples.get(tool.name)!
     const candidates = [...callers, withEveryRole(callers)]
     const allowed = yield* Effect.scoped(
-      Effect.flatMap(start(audit, authority, callers, patience, {}), ({ services }) =>
+      Effect.flatMap(start(audit, authority, callers, patience, {}), ({ decide }) =>
         Effect.forEach(tools, (tool) =>
           Effect.map(
-            Effect.findFirst(candidates, ({ principal }) => isAllowed(tool, principal, argumentsOf(tool), services)),
+            Effect.findFirst(candidates, ({ principal }) =>
+              Effect.map(decide(tool, principal, argumentsOf(tool)), ({ _tag }) => _tag === "Allowed")
+            ),
             (caller) => [tool.name, Option.getOrUndefined(caller)] as const
           )
         )
@@ -166,22 +206,12 @@ export const make = (
       callerOf: (tool: Tool.Any) => callerOf.get(tool.name),
       argumentsOf,
       isExample: (tool: Tool.Any) => given.get(tool.name) !== undefined,
-      start: (options: StartOptions = {}) =>
-        Effect.map(start(audit, authority, callers, patience, options), ({ instance }) => instance)
+      identity: audit.identity === undefined ? ("bench" as const) : ("module" as const),
+      module,
+      start: (options: StartOptions = {}) => start(audit, authority, callers, patience, options)
     }
   }).pipe(Effect.catchTag("BenchFault", ({ message }) => Effect.fail(new Unusable({ message }))))
-
-type Arguments = Readonly<Record<string, unknown>>
 
 /** What the tool would refuse is no example of a call; check A16 says so. */
 const validOf = (tool: Tool.Any, args: unknown): Arguments | undefined =>
   args !== undefined && Result.isSuccess(tool.input.decode(args)) ? (args as Arguments) : undefined
-
-/** Whether the tool's policy allows a call with these arguments. */
-const isAllowed = (tool: Tool.Any, principal: PrincipalData, args: Arguments, services: Context.Context<never>) =>
-  Effect.suspend(() => {
-    const input = tool.input.decode(args)
-    if (Result.isFailure(input)) return Effect.succeed(false)
-    const decision = Policy.decide(tool.allow as Policy.Policy, principal, input.success)
-    return Effect.map(Effect.provideContext(decision, services), ({ _tag }) => _tag === "Allowed")
-  })

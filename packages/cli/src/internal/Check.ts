@@ -71,5 +71,6 @@ export interface Probe {
 
 /** The connector could not be started for a probe, or the client could not speak to it. The message is a sentence. */
 export class BenchFault extends Schema.TaggedError<BenchFault>("@ferrule/cli/BenchFault")("BenchFault", {
-  message: Schema.String
+  message: Schema.String,
+  cause: Schema.optionalKey(Schema.Unknown)
 }) {}

@@ -26,7 +26,8 @@ export const loadModule = Effect.fnUntraced(function* (file: string, options: Lo
   return yield* find(file, resolve(file), module, options.export)
 })
 
-const find = (file: string, path: string, module: Module, name: string | undefined) => {
+/** Finds the one connector that a module exports, or the one of that name. */
+export const find = (file: string, path: string, module: Module, name: string | undefined) => {
   const usable = new Map<string, Loaded>()
   for (const [key, value] of Object.entries(module)) {
     if (isAudit(value)) usable.set(key, { path, connector: value.connector, audit: value })

@@ -17,6 +17,7 @@ import { answers } from "./questions.ts"
 import type { Subject } from "./Subject.ts"
 import * as Suppressions from "./suppressions.ts"
 import { toConfirm } from "./toConfirm.ts"
+import { withoutTokens } from "./withoutTokens.ts"
 
 export interface AuditOptions {
   readonly target: string
@@ -114,7 +115,12 @@ const resultOf = (
     status: counts ? "failed" : "passed",
     ...(note !== undefined && { note }),
     findings,
-    transcript: [...transcript]
+    transcript: transcript.map(({ answered, millis, sent, what }) => ({
+      what,
+      sent: withoutTokens(sent),
+      answered: withoutTokens(answered),
+      millis: Math.round(millis)
+    }))
   }
 }
 
@@ -127,8 +133,8 @@ const findingOf = (info: Info, fault: Fault, suppressions: ReadonlyArray<Suppres
     severity: fault.severity ?? info.severity,
     subject: fault.subject,
     ...(fault.where !== undefined && { where: fault.where }),
-    message: fault.message,
-    ...(fault.evidence !== undefined && { evidence: fault.evidence }),
+    message: withoutTokens(fault.message),
+    ...(fault.evidence !== undefined && { evidence: withoutTokens(fault.evidence) }),
     fix: fault.fix ?? info.fix,
     ...(accepted !== undefined && { accepted: accepted.reason })
   }

@@ -16,6 +16,7 @@ export interface Authority {
   readonly issuer: string
   readonly jwks: string
   /** Signs a token for the audience that holds for ten minutes from `now`, in milliseconds. */
+  readonly rotate: Effect.Effect<void>
   readonly sign: (
     principal: PrincipalData,
     audience: string,
@@ -28,12 +29,14 @@ export interface Authority {
 export const lifetime = 600
 
 export const make: Effect.Effect<Authority, BenchFault, Scope.Scope> = Effect.gen(function* () {
-  const [own, foreign] = yield* Effect.promise(() => Promise.all([keys(), keys()]))
-  const jwk = yield* Effect.promise(() => exportJWK(own.publicKey))
-  const pem = yield* Effect.promise(() => exportSPKI(own.publicKey))
-  const set = JSON.stringify({ keys: [{ ...jwk, kid, alg: "ES256", use: "sig" }] })
-  const { port } = yield* listen(set)
+  const foreign = yield* newKeys("ferrule-audit-1")
+  let own = yield* newKeys("ferrule-audit-1")
+  let count = 1
+  const { port } = yield* listen(() => own.set)
   const issuer = `http://127.0.0.1:${port}`
+  const rotate = Effect.gen(function* () {
+    own = yield* newKeys(`ferrule-audit-${++count}`)
+  })
 
   const sign: Authority["sign"] = (principal, audience, now, changed = {}) => {
     const seconds = Math.floor(now / 1000)
@@ -46,13 +49,13 @@ export const make: Effect.Effect<Authority, BenchFault, Scope.Scope> = Effect.ge
       ...claimsOf(principal),
       ...changed.claims
     }
-    const header = { alg: "ES256", kid, typ: "at+jwt", ...changed.header }
+    const header = { alg: "ES256", kid: own.kid, typ: "at+jwt", ...changed.header }
     switch (changed.signature) {
       case "none":
         return Effect.succeed(`${encode({ ...header, alg: "none" })}.${encode(claims)}.`)
       case "public key": {
         const body = `${encode({ ...header, alg: "HS256" })}.${encode(claims)}`
-        return Effect.succeed(`${body}.${createHmac("sha256", pem).update(body).digest("base64url")}`)
+        return Effect.succeed(`${body}.${createHmac("sha256", own.pem).update(body).digest("base64url")}`)
       }
       default: {
         const { privateKey } = changed.signature === "another key" ? foreign : own
@@ -61,12 +64,15 @@ export const make: Effect.Effect<Authority, BenchFault, Scope.Scope> = Effect.ge
       }
     }
   }
-  return { issuer, jwks: `${issuer}/keys`, sign }
+  return { issuer, jwks: `${issuer}/keys`, sign, rotate }
 })
 
-const kid = "ferrule-audit"
-
-const keys = () => generateKeyPair("ES256", { extractable: true })
+const newKeys = (kid: string) =>
+  Effect.promise(async () => {
+    const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true })
+    const jwk = { ...(await exportJWK(publicKey)), kid, alg: "ES256", use: "sig" }
+    return { kid, privateKey, pem: await exportSPKI(publicKey), set: JSON.stringify({ keys: [jwk] }) }
+  })
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url")
 
@@ -89,12 +95,12 @@ const claimsOf = ({ claims, id, roles, scopes, tenant }: PrincipalData) => ({
   ...claims
 })
 
-const listen = (set: string) =>
+const listen = (set: () => string) =>
   Effect.acquireRelease(
     Effect.callback<{ readonly port: number; readonly close: () => void }, BenchFault>((resume) => {
       const server = createServer((request, response) => {
         const found = request.url === "/keys"
-        response.writeHead(found ? 200 : 404, { "content-type": "application/json" }).end(found ? set : "{}")
+        response.writeHead(found ? 200 : 404, { "content-type": "application/json" }).end(found ? set() : "{}")
       })
       server.once("error", ({ message }) =>
         resume(Effect.fail(new BenchFault({ message: `No port of this machine can be listened on: ${message}.` })))

@@ -11,6 +11,7 @@ export const send = (
   { body, headers = {}, method = "POST", path }: RawRequest
 ): Effect.Effect<Answer, BenchFault> =>
   Effect.callback<Answer, BenchFault>((resume) => {
+    const begun = performance.now()
     const fail = ({ message }: Error) =>
       resume(Effect.fail(new BenchFault({ message: `A request to the connector was not answered: ${message}.` })))
     const outgoing = request(new URL(path ?? endpoint, endpoint), { method, headers, agent: false }, (incoming) => {
@@ -26,7 +27,8 @@ export const send = (
           Effect.succeed({
             status: incoming.statusCode ?? 0,
             headers: received,
-            text: Buffer.concat(chunks).toString("utf8")
+            text: Buffer.concat(chunks).toString("utf8"),
+            millis: performance.now() - begun
           })
         )
       })

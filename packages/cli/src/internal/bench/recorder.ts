@@ -12,10 +12,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Formatter from "effect/Formatter"
 import * as Logger from "effect/Logger"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { Console as NodeConsole } from "node:console"
 import { Writable } from "node:stream"
+import { inspect } from "node:util"
 import { type ShiftedClock, shifted } from "./shiftedClock.ts"
 
 export interface Output {
@@ -26,6 +28,8 @@ export interface Output {
 export interface Recorder {
   readonly output: ReadonlyArray<Output>
   readonly add: (way: string, text: string) => void
+  /** The secrets that the scrubber was told of. */
+  readonly watched: ReadonlySet<string>
   /** The loggers, the tracer, the console and the clock that the connector is to run with, and a scrubber of its own. */
   readonly context: Context.Context<never>
   readonly clock: Clock.Clock
@@ -42,15 +46,29 @@ export const make: Effect.Effect<Recorder, never, Scope.Scope> = Effect.gen(func
     (restore) => Effect.sync(restore)
   )
   const { advance, alarm, clock } = shifted(yield* Clock.Clock)
+  const watched = new Set<string>()
   const context = Context.empty().pipe(
     Context.add(Logger.CurrentLoggers, new Set([loggerOf(add)])),
     Context.add(Tracer.Tracer, tracerOf(add)),
     Context.add(Console.Console, consoleOf(add)),
     Context.add(Clock.Clock, clock),
-    Context.add(Scrubber.Scrubber, Scrubber.make())
+    Context.add(Scrubber.Scrubber, overheard(Scrubber.make(), watched))
   )
-  return { output, add, context, clock, alarm, advance }
+  return { output, add, watched, context, clock, alarm, advance }
 })
+
+/** A scrubber that says what it is to take out, so that its work can be checked. */
+const overheard = (registry: Scrubber.Registry, watched: Set<string>): Scrubber.Registry => ({
+  ...registry,
+  watch: (secret) => {
+    const value = Redacted.value(secret)
+    if (typeof value === "string" && value.trim().length >= shortest) watched.add(value.trim())
+    return registry.watch(secret)
+  }
+})
+
+/** What is shorter is not watched. */
+const shortest = 8
 
 const loggerOf = (add: Recorder["add"]) => Logger.map(Logger.formatJson, (line) => add("log", line))
 
@@ -86,13 +104,22 @@ let restore: (() => void) | undefined
 const intercept = (add: Recorder["add"]) => {
   taking.add(add)
   if (taking.size === 1) {
-    const restores = [interceptStream("stdout"), interceptStream("stderr")]
+    const restores = [interceptStream("stdout"), interceptStream("stderr"), interceptFailures()]
     restore = () => restores.forEach((each) => each())
   }
   return () => {
     taking.delete(add)
     if (taking.size === 0) restore?.()
   }
+}
+
+/** What no fiber waits for would end the audit, and be printed on the way. */
+const interceptFailures = () => {
+  const keep = (error: unknown) => {
+    for (const add of taking) add("stderr", inspect(error))
+  }
+  process.on("unhandledRejection", keep).on("uncaughtException", keep)
+  return () => void process.off("unhandledRejection", keep).off("uncaughtException", keep)
 }
 
 const interceptStream = (name: "stdout" | "stderr") => {

@@ -4,10 +4,12 @@
 import type { AuditRecord, Trail } from "@ferrule/core/AuditTrail"
 import { AuditTrail } from "@ferrule/core/AuditTrail"
 import type * as Connector from "@ferrule/core/Connector"
-import { IdempotencyStore } from "@ferrule/core/IdempotencyStore"
+import * as Policy from "@ferrule/core/Policy"
+import type { PrincipalData } from "@ferrule/core/Principal"
 import type * as Tool from "@ferrule/core/Tool"
 import * as ClaimMapping from "@ferrule/mcp/ClaimMapping"
 import { Credentials, Identity, IdentityUnavailable } from "@ferrule/mcp/Identity"
+import { ListenError } from "@ferrule/mcp/ListenError"
 import * as Mcp from "@ferrule/mcp/Mcp"
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
 import * as Cause from "effect/Cause"
@@ -22,22 +24,18 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Random from "effect/Random"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import { createServer } from "node:net"
 import type { Audit } from "../../Audit.ts"
 import { version } from "../../version.ts"
-import type { Caller, Era, Execution, Instance, StartOptions } from "../Bench.ts"
+import type { Arguments, Caller, Era, Execution, Instance, StartOptions } from "../Bench.ts"
 import { BenchFault } from "../Check.ts"
 import * as Authority from "./authority.ts"
 import { send } from "./rawRequest.ts"
 import * as Recorder from "./recorder.ts"
+import { shared } from "./store.ts"
 import * as Upstream from "./upstream.ts"
-
-export interface Started {
-  readonly instance: Instance
-  /** What the module's layers gave, for policies that ask services. */
-  readonly services: Context.Context<never>
-}
 
 export const start = Effect.fnUntraced(function* (
   audit: Audit,
@@ -45,7 +43,7 @@ export const start = Effect.fnUntraced(function* (
   callers: ReadonlyArray<Caller>,
   patience: Duration.Input,
   options: StartOptions
-): Effect.fn.Return<Started, BenchFault, Scope.Scope> {
+): Effect.fn.Return<Instance, BenchFault, Scope.Scope> {
   const scope = yield* scopeThatEnds(patience)
   const build = building(scope, patience)
   const recorder = yield* Scope.provide(Recorder.make, scope)
@@ -73,40 +71,57 @@ export const start = Effect.fnUntraced(function* (
   const services = Context.mergeAll(
     built,
     Context.make(connector.handlers, watched),
-    storeOf(Context.getOption(built, IdempotencyStore), options.store),
+    shared(built, options.store),
     Context.make(AuditTrail, options.trail?.(trail) ?? trail),
     recorder.context
   )
 
-  const port = yield* freePort
-  const url = `http://127.0.0.1:${port}/mcp`
   const identityOf = audit.identity ?? standard(callers)
-  const identity = yield* build(
-    identityOf({ issuer: authority.issuer, jwks: authority.jwks, audience: url }),
-    `The identity of ${name}`
-  ).pipe(
-    Effect.provideContext(Context.add(recorder.context, Clock.Clock, recorder.alarm)),
-    // It asks for keys within a few seconds, and a machine that is busy with probes may not answer in that time.
-    Effect.retry({ times: 2 })
-  )
-  const server = Mcp.layerHttpServer(connector, { port, ...options.http }).pipe(
-    Layer.provide(Layer.succeedContext(identity)),
-    // `any`: what the connector requires is what its audit's layers give, as the type of `Audit.make` says.
-    // oxlint-disable-next-line typescript/no-explicit-any
-    Layer.provide(Layer.succeedContext(services as Context.Context<any>))
-  )
-  yield* build(server, `The server of ${name}`)
+  const served: Connector.Any =
+    options.tool === undefined ? connector : { ...connector, tools: connector.tools.map(options.tool) }
+  const { identity, url } = yield* Effect.gen(function* () {
+    const port = yield* freePort
+    const url = `http://127.0.0.1:${port}/mcp`
+    const identity = yield* build(
+      identityOf({ issuer: authority.issuer, jwks: authority.jwks, audience: url }),
+      `The identity of ${name}`
+    ).pipe(
+      Effect.provideContext(Context.add(recorder.context, Clock.Clock, recorder.alarm)),
+      // It asks for keys within a few seconds, and a machine that is busy with probes may not answer in that time.
+      Effect.retry({ times: 2 })
+    )
+    const server = Mcp.layerHttpServer(served, { ...options.http, port }).pipe(
+      Layer.provide(Layer.succeedContext(identity)),
+      // `any`: what the connector requires is what its audit's layers give, as the type of `Audit.make` says.
+      // oxlint-disable-next-line typescript/no-explicit-any
+      Layer.provide(Layer.succeedContext(services as Context.Context<any>))
+    )
+    yield* build(server, `The server of ${name}`)
+    return { identity, url }
+    // Another program may take the port between the look and the listening.
+  }).pipe(Effect.retry({ while: ({ cause }) => cause instanceof ListenError, times: 5 }))
 
   const token: Instance["token"] = (caller, changed) =>
-    Effect.suspend(() => authority.sign(caller.principal, url, recorder.clock.currentTimeMillisUnsafe(), changed))
+    Effect.suspend(() => authority.sign(caller.principal, url, recorder.clock.currentTimeMillisUnsafe(), changed)).pipe(
+      Effect.tap((value) => Effect.sync(() => tokens.add(value)))
+    )
+  const tokens = new Set<string>()
   const run = Effect.runPromiseWith(Context.empty())
-  const instance: Instance = {
+  return {
     url,
     executions,
     records,
     upstream: upstream.requests,
     output: recorder.output,
+    services: new Map(Array.from(programs, ([name, program]) => [name, program.services])),
+    secrets: () => [
+      ...Array.from(tokens, (value) => ({ what: "a caller's token", value })),
+      ...Array.from(recorder.watched, (value) => ({ what: "a credential that the connector watches", value })),
+      ...Array.from(upstream.credentials, (value) => ({ what: "a credential that was sent upstream", value }))
+    ],
     token,
+    rotateKeys: authority.rotate,
+    decide: (tool, principal, args) => decide(tool, principal, args).pipe(Effect.provideContext(services as never)),
     send: (request) => send(url, request),
     connect: (caller, era, { tokenOf } = {}) =>
       connect(url, era, tokenOf ?? freshTokens(recorder, () => run(token(caller)))),
@@ -116,8 +131,14 @@ export const start = Effect.fnUntraced(function* (
         isBack(Context.get(identity, Identity), token(callers[0]!)).pipe(Effect.provideContext(recorder.context))
       )
   }
-  return { instance, services: services as Context.Context<never> }
 })
+
+const decide = (tool: Tool.Any, principal: PrincipalData, args: Arguments): Effect.Effect<Policy.Decision> =>
+  Effect.suspend(() => {
+    const input = tool.input.decode(args)
+    if (Result.isFailure(input)) return Effect.succeed<Policy.Decision>({ _tag: "Denied", reasons: [] })
+    return Policy.decide(tool.allow as Policy.Policy, principal, input.success)
+  })
 
 /** Counts what the pipeline has executed, whatever a probe has put in between. */
 const counting = (tool: Tool.Any, program: Connector.Program, executions: Array<Execution>): Connector.Program => ({
@@ -146,13 +167,6 @@ const trailOf = (given: Option.Option<Trail>, keep: (record: AuditRecord) => voi
         )
     })
   }
-}
-
-const storeOf = (given: Option.Option<IdempotencyStore["Service"]>, wrap: StartOptions["store"]) => {
-  if (Option.isNone(given)) return Context.empty()
-  // Each instance has records of its own, so the lock that keeps a second process away would keep a second audit away.
-  const store = given.value.scope === "process" ? { ...given.value, scope: "shared" as const } : given.value
-  return Context.make(IdempotencyStore, wrap?.(store) ?? store)
 }
 
 /** Tokens as RFC 9068 has them, with a tenant, and each claim that one of the callers has. */
@@ -190,14 +204,15 @@ const building =
         })
       }
       if (Exit.isSuccess(exit.value)) return exit.value.value
+      const cause = Cause.squash(exit.value.cause)
       return yield* new BenchFault({
-        message: `${what} can't be built: ${sentenceOf(exit.value.cause)} Is the service that they need running?`
+        message: `${what} can't be built: ${sentenceOf(cause)} Is the service that they need running?`,
+        cause
       })
     })
 
 /** The first line of what went wrong, without what an address may hold of a password. */
-const sentenceOf = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
+const sentenceOf = (error: unknown): string => {
   const text = error instanceof Error ? error.message : String(error)
   const line = text
     .replace(/\/\/[^/\s@]+@/g, "//<redacted>@")

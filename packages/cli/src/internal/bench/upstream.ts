@@ -9,6 +9,8 @@ import type { StartOptions, UpstreamRequest } from "../Bench.ts"
 
 export interface Upstream {
   readonly requests: ReadonlyArray<UpstreamRequest>
+  /** What was sent in headers that hold credentials. */
+  readonly credentials: ReadonlySet<string>
   /** The fetch that layers are built with. */
   readonly fetch: typeof globalThis.fetch
   /** Makes a program send through here, also where its layer brought a fetch of its own. */
@@ -17,6 +19,7 @@ export interface Upstream {
 
 export const make = (answer: StartOptions["upstream"]): Upstream => {
   const requests: Array<UpstreamRequest> = []
+  const credentials = new Set<string>()
   const known = new WeakMap<typeof globalThis.fetch, typeof globalThis.fetch>()
 
   const over = (fetch: typeof globalThis.fetch): typeof globalThis.fetch => {
@@ -25,6 +28,10 @@ export const make = (answer: StartOptions["upstream"]): Upstream => {
     const recording: typeof globalThis.fetch = async (input, init) => {
       const request = new Request(input, init)
       requests.push({ method: request.method, url: request.url, headers: shown(request.headers) })
+      for (const [name, value] of request.headers) {
+        // Of "Bearer abc" it is the second word that is the secret.
+        if (isCredential(name)) credentials.add(value.slice(value.lastIndexOf(" ") + 1))
+      }
       if (answer === undefined) return fetch(request)
       const original = request.clone()
       return Promise.race([answer(request, () => fetch(original)), aborted(request.signal)])
@@ -41,6 +48,7 @@ export const make = (answer: StartOptions["upstream"]): Upstream => {
 
   return {
     requests,
+    credentials,
     fetch: over(globalThis.fetch),
     through: ({ execute, find, services }) => ({
       services,
@@ -50,15 +58,13 @@ export const make = (answer: StartOptions["upstream"]): Upstream => {
   }
 }
 
-const credentials = /auth|cookie|token|secret|key|signature/i
+const isCredential = (name: string) =>
+  name !== "idempotency-key" && /auth|cookie|token|secret|key|signature/i.test(name)
 
 /** A credential is shown as the beginning of its hash, which is enough to tell two apart. */
 const shown = (headers: Headers): Readonly<Record<string, string>> =>
   Object.fromEntries(
-    Array.from(headers, ([name, value]) => [
-      name,
-      credentials.test(name) && name !== "idempotency-key" ? `sha256:${hashOf(value)}` : value
-    ])
+    Array.from(headers, ([name, value]) => [name, isCredential(name) ? `sha256:${hashOf(value)}` : value])
   )
 
 const hashOf = (value: string) => createHash("sha256").update(value).digest("hex").slice(0, 16)

@@ -1,0 +1,66 @@
+/**
+ * The probe of services that show what they hold.
+ */
+import * as Scrubber from "@ferrule/core/Scrubber"
+import * as Effect from "effect/Effect"
+import { inspect } from "node:util"
+import { call } from "../internal/Call.ts"
+import { callable } from "../internal/callable.ts"
+import type { Probe } from "../internal/Check.ts"
+import { leaksIn } from "../internal/leaks.ts"
+
+export const printedServices: Probe = {
+  info: {
+    id: "D05",
+    title: "A service that is printed shows no secret",
+    why: "Errors, debuggers and loggers print objects whole. A service that holds its token as a plain property gives it to all of them.",
+    fix: "Hold the secret as Redacted, which prints <redacted>, or inside a closure.",
+    severity: "block",
+    question: "credentials"
+  },
+  limit: 60,
+  run: Effect.fnUntraced(function* (bench) {
+    const tools = callable(bench)
+    const instance = yield* bench.start()
+    for (const { arguments: args, caller, era, tool } of tools) {
+      yield* call(yield* instance.connect(caller, era), tool.name, args)
+    }
+    const services = new Map([...instance.services.values()].flatMap(({ mapUnsafe }) => [...mapUnsafe]))
+    const own = instance.secrets().filter(({ what }) => what !== "a caller's token")
+    if (own.length === 0) {
+      return {
+        notSeen:
+          "Its handlers held no credential that could be seen: none was watched by the scrubber or sent upstream over fetch."
+      }
+    }
+    const faults = Array.from(services).flatMap(([key, service]) =>
+      isEffects(key)
+        ? []
+        : leaksIn(printed(service), own).map(({ form, what }) => ({
+            subject: key,
+            message: `shows ${what}, ${form}, when it is printed`
+          }))
+    )
+    return { faults, note: `${services.size} services, ${own.length} credentials` }
+  })
+}
+
+/** What the bench itself has put there, its watched scrubber above all. */
+const isEffects = (key: string) => key.startsWith("effect/") || key === Scrubber.Scrubber.key
+
+const printed = (service: unknown): string =>
+  [
+    () => inspect(service, { depth: 8, showHidden: true, maxArrayLength: 1000, maxStringLength: 10_000 }),
+    () => JSON.stringify(service) ?? "",
+    () => String(service)
+  ]
+    .map(attempt)
+    .join("\n")
+
+const attempt = (print: () => string): string => {
+  try {
+    return print()
+  } catch {
+    return ""
+  }
+}
