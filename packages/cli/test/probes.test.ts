@@ -6,7 +6,10 @@ import { RateLimiter } from "effect/persistence"
 import type { Instance, StartOptions } from "../src/internal/Bench.ts"
 import { probes } from "../src/probes/index.ts"
 import { badly, desk, finds, type Given, outcomeOf, passes } from "./probing.ts"
+import ledgerAudit from "../../../examples/ledger/connector.ts"
 import noisy from "./fixtures/noisy.ts"
+
+const ledger: Given = { audit: ledgerAudit }
 
 const mine = probes.filter(({ info }) => /^[CDH]/.test(info.id))
 
@@ -14,6 +17,9 @@ describe("a connector that keeps its promises passes", { timeout: 60_000 }, () =
   for (const { info } of mine) {
     it.live(`${info.id}: ${info.title}`, () => passes(info.id, desk))
   }
+  it.live("C06, where the token is exchanged for one of the upstream", () => passes("C06", ledger))
+  it.live("H04, where a token is fetched for all callers at once", () => passes("H04", ledger))
+  it.live("H05, where calls that are let in fail and are tried again", () => passes("H05", ledger))
   it.live("H05, with a limit that holds", () => passes("H05", counted))
   it.live("H07, with a trail that is asked before each write", () => passes("H07", strict))
   it.live("C11, where a rule fails with the service that it asks", () =>

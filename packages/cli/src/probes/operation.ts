@@ -5,6 +5,7 @@ import type { AuditRecord, Trail } from "@ferrule/core/AuditTrail"
 import { AuditTrailError } from "@ferrule/core/AuditTrail"
 import type * as Tool from "@ferrule/core/Tool"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import type { Bench, Caller, Instance } from "../internal/Bench.ts"
 import { type Called, call, cut, exchangeOf, outcomeOf } from "../internal/Call.ts"
 import { another, type Callable, callable, callableWrites } from "../internal/callable.ts"
@@ -47,7 +48,12 @@ export const floods: Probe = {
     const instance = yield* bench.start({
       tool: (tool) => {
         const rateLimit = tool.rateLimit ?? connector.rateLimit
-        return { ...tool, rateLimit: rateLimit && { ...rateLimit, limit: Math.min(most, rateLimit.limit) } }
+        // Another attempt of a call that was let in is no other call.
+        return {
+          ...tool,
+          retry: Schedule.recurs(0),
+          rateLimit: rateLimit && { ...rateLimit, limit: Math.min(most, rateLimit.limit) }
+        }
       }
     })
     const faults: Array<Fault> = []

@@ -8,6 +8,7 @@ import { callable, callableWrites } from "../internal/callable.ts"
 import type { Fault, Probe } from "../internal/Check.ts"
 import { leaksIn } from "../internal/leaks.ts"
 import { callOf, nobody, strangeTokens, takesTokens } from "../internal/tokenCalls.ts"
+import { grantOf, withoutSubject } from "../internal/tokenExchange.ts"
 import { exchange, said } from "../internal/wire.ts"
 import type { Exchange } from "../Report.ts"
 
@@ -24,9 +25,12 @@ export const passthrough: Probe = {
   run: Effect.fnUntraced(function* (bench) {
     const tools = callable(bench)
     const seen: Array<{ readonly text: string; readonly url: string }> = []
+    let exchanges = 0
     const instance = yield* bench.start({
       upstream: async (request, next) => {
-        const body = await request.clone().text()
+        const grant = await grantOf(request)
+        if (grant !== undefined) exchanges++
+        const body = grant === undefined ? await request.clone().text() : withoutSubject(grant)
         seen.push({ text: [request.url, ...[...request.headers].flat(), body].join("\n"), url: request.url })
         return next()
       }
@@ -61,7 +65,11 @@ export const passthrough: Probe = {
         notSeen: "No handler sent a request by Effect's HttpClient over fetch, which is the only way that is watched."
       }
     }
-    return { faults, note: `${tools.length} tools, ${seen.length} requests to upstreams over fetch`, transcript }
+    return {
+      faults,
+      note: `${tools.length} tools, ${seen.length} requests to upstreams over fetch${exchanges === 0 ? "" : `, ${exchanges} of them to a token endpoint, which may be handed it to exchange`}`,
+      transcript
+    }
   })
 }
 

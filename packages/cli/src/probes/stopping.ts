@@ -12,6 +12,7 @@ import type { Bench, Instance } from "../internal/Bench.ts"
 import { call, cut, exchangeOf, outcomeOf } from "../internal/Call.ts"
 import { type Callable, callable } from "../internal/callable.ts"
 import type { Fault, Probe } from "../internal/Check.ts"
+import { grantOf } from "../internal/tokenExchange.ts"
 import { request } from "../internal/wire.ts"
 import type { Exchange } from "../Report.ts"
 
@@ -95,7 +96,9 @@ const hang = Effect.fnUntraced(function* (bench: Bench, tools: ReadonlyArray<Cal
   const waiting: Array<AbortSignal> = []
   const instance: Instance = yield* bench.start({
     tool: hurried,
-    upstream: (request) => {
+    // A token is fetched for all callers at once, and not given up with one of them.
+    upstream: async (request, next) => {
+      if ((await grantOf(request)) !== undefined) return next()
       waiting.push(request.signal)
       return new Promise(() => undefined)
     }
