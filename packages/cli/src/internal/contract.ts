@@ -59,16 +59,19 @@ const idempotencyOf = (declared: Tool.AnyWrite["idempotency"]): string =>
     .filter((sentence) => sentence !== false)
     .join(" ")
 
-const limitsOf = ({ concurrency, maxResultSize, rateLimit, timeout }: Tool.Any): string =>
-  [
-    `An attempt may take ${spelled(timeout)}`,
+const limitsOf = (tool: Tool.Any): string => {
+  const { concurrency, maxResultSize, rateLimit, timeout } = tool
+  return [
+    `A call may take ${spelled(timeout)}, retries included`,
     `a result may have ${maxResultSize.toLocaleString("en")} characters`,
     rateLimit !== undefined && `a caller may have it executed ${rateLimit.limit} times in ${spelled(rateLimit.window)}`,
-    concurrency !== undefined && `${concurrency.limit} may run at once`
+    concurrency !== undefined && `${concurrency.limit} may run at once`,
+    tool.kind === "write" && tool.requiresUserInteraction && "a person is asked before each call"
   ]
     .filter((part) => part !== false)
     .join("; ")
     .concat(".")
+}
 
 const units = { hour: 3_600_000, minute: 60_000, second: 1000, millisecond: 1 } as const
 
