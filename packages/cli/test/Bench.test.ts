@@ -1,8 +1,10 @@
 import * as Audit from "@ferrule/cli/Audit"
 import { Connector, Policy, Tool, TransientError } from "@ferrule/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { Duration, Effect, Fiber, Layer, Schedule, Schema } from "effect"
 import { fileURLToPath } from "node:url"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import * as Bench from "../src/internal/Bench.ts"
 import { sample } from "../src/internal/bench/sample.ts"
 import { ferrule } from "./ferrule.ts"
@@ -112,6 +114,30 @@ describe("the bench", () => {
       yield* call(client, "create_ticket", login)
       assert.include(textOf(yield* call(client, "list_pages", { ticketId })), "made up")
       assert.deepStrictEqual(seen, ["TransientError", "claim", "Completed", "GET", "Completed"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("lets a handler that is interrupted give up its request, however long nobody has held it", () =>
+    Effect.gen(function* () {
+      setFlagsFromString("--expose-gc")
+      const collect = runInNewContext("gc") as () => void
+      const signals: Array<AbortSignal> = []
+      const bench = yield* Bench.make(audit)
+      const desk = yield* bench.start({
+        tool: (tool) => ({ ...tool, timeout: Duration.millis(300), retry: Schedule.recurs(0) }),
+        upstream: (request) => {
+          signals.push(request.signal)
+          return new Promise(() => undefined)
+        }
+      })
+      const client = yield* desk.connect(bench.callerOf(toolOf(bench, "list_pages"))!, "2026-07-28")
+      const called = yield* Effect.forkChild(call(client, "list_pages", { ticketId }))
+      yield* Effect.repeat(Effect.andThen(Effect.sleep("10 millis"), Effect.sync(collect)), { times: 10 })
+      assert.isTrue((yield* Fiber.join(called)).isError)
+      assert.deepStrictEqual(
+        signals.map(({ aborted }) => aborted),
+        [true]
+      )
     }).pipe(Effect.scoped)
   )
 

@@ -20,6 +20,8 @@ export interface Upstream {
 export const make = (answer: StartOptions["upstream"]): Upstream => {
   const requests: Array<UpstreamRequest> = []
   const credentials = new Set<string>()
+  // Node lets go of a request that nobody holds, and its signal then hears of no abort.
+  const pending = new Set<Request>()
   const known = new WeakMap<typeof globalThis.fetch, typeof globalThis.fetch>()
 
   const over = (fetch: typeof globalThis.fetch): typeof globalThis.fetch => {
@@ -34,7 +36,9 @@ export const make = (answer: StartOptions["upstream"]): Upstream => {
       }
       if (answer === undefined) return fetch(request)
       const original = request.clone()
-      return Promise.race([answer(request, () => fetch(original)), aborted(request.signal)])
+      const ended = aborted(init?.signal ?? request.signal)
+      pending.add(request)
+      return Promise.race([answer(request, () => fetch(original)), ended]).finally(() => pending.delete(request))
     }
     known.set(fetch, recording)
     known.set(recording, recording)
