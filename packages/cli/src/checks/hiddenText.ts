@@ -2,10 +2,11 @@
  * Checks that texts say what a reviewer sees, and inform a model instead of steering it.
  */
 import type { Fault, StaticCheck } from "../internal/Check.ts"
-import { excerptOf, hidden } from "../internal/excerpt.ts"
+import { excerptOf } from "../internal/excerpt.ts"
 import { steering } from "../internal/steering.ts"
 import type { Subject } from "../internal/Subject.ts"
 import { type Text, textsOf } from "../internal/texts.ts"
+import { hiddenCharacter } from "../internal/visible.ts"
 
 export const honest: StaticCheck = {
   info: {
@@ -45,8 +46,8 @@ const emoji = /\p{RGI_Emoji}/gv
 
 const unseen = (text: string): ReadonlyArray<Found> => {
   // Some emoji are several characters with an invisible one between them.
-  const plain = text.replace(emoji, (drawn) => " ".repeat(drawn.length))
-  const found = [...plain.matchAll(hidden)]
+  const plain = text.replace(emoji, (drawn) => " ".repeat(drawn.length)).replaceAll("\r\n", " \n")
+  const found = [...plain.matchAll(hiddenCharacter)]
   const [first] = found
   if (first === undefined) return []
   const read = found.map(([character]) => spelled(character)).join("")

@@ -1,10 +1,7 @@
 /**
  * Evidence from a text: what was found and a little around it, with every character that can't be seen spelled out.
  */
-
-/** A character that a person does not see, or that turns what they see around. */
-export const hidden =
-  /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Co}\p{Cs}\p{Noncharacter_Code_Point}\u2028\u2029]|(?![\t\n\r])\p{Cc}/gu
+import { pieces } from "./visible.ts"
 
 const around = 60
 
@@ -14,8 +11,8 @@ export const excerptOf = (text: string, index = 0, length = text.length): string
   return `${from > 0 ? "…" : ""}${shown(text.slice(from, to))}${to < text.length ? "…" : ""}`
 }
 
+/** Writes a text with each hidden character by its name: `U+200B`. */
 export const shown = (text: string): string =>
-  text.replace(hidden, (character) => {
-    const code = character.codePointAt(0)!.toString(16).toUpperCase()
-    return `U+${code.padStart(4, "0")}`
-  })
+  pieces(text)
+    .map((piece) => piece.text)
+    .join("")

@@ -4,7 +4,7 @@
  */
 import type { CheckResult, Finding, Report } from "../Report.ts"
 import { counted } from "./digest.ts"
-import { visible } from "./visible.ts"
+import { visible } from "../internal/visible.ts"
 
 export const junit = (report: Report): string => {
   const suites = [...Map.groupBy(report.checks, ({ group }) => group)]

@@ -7,7 +7,7 @@ import { isAbsolute } from "node:path"
 import { pathToFileURL } from "node:url"
 import type { Location, Log, ReportingDescriptor, Result } from "sarif"
 import type { CheckResult, Finding, Report, Severity } from "../Report.ts"
-import { visible } from "./visible.ts"
+import { visible } from "../internal/visible.ts"
 
 export const sarif = (report: Report): string => {
   const location = locationOf(report)

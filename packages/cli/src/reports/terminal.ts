@@ -15,7 +15,7 @@ import {
   timeOf,
   verdictOf
 } from "./digest.ts"
-import { visible } from "./visible.ts"
+import { visible } from "../internal/visible.ts"
 
 export interface TerminalOptions {
   readonly colors: boolean

@@ -1,7 +1,7 @@
 /**
  * Markup as a value. A text that is put into it is escaped, wherever it stands; only markup goes in as markup.
  */
-import { pieces, visible } from "../visible.ts"
+import { pieces, visible } from "../../internal/visible.ts"
 
 export interface Markup {
   readonly markup: string

@@ -3,6 +3,13 @@
  * the direction of reading, or steer a terminal, and a reviewer has to see that they are there.
  */
 
+/**
+ * Controls, formats, halves of pairs, private and unassigned characters, other separators, and all that is drawn as nothing.
+ * The variation selector after a sign that can be an emoji says which drawing of it is meant.
+ */
+export const hiddenCharacter =
+  /(?<!\p{Emoji}(?=\uFE0F))[\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|[^\P{Cc}\n\t]/gu
+
 /** A stretch of a text: as it is, or one hidden character by its name, such as "U+202E". */
 export interface Piece {
   readonly text: string
@@ -28,10 +35,5 @@ export const visible = (text: string): string =>
   pieces(text)
     .map(({ hidden, text: piece }) => (hidden ? `\\u{${piece.slice("U+".length)}}` : piece))
     .join("")
-
-// Controls, formats, halves of pairs, private and unassigned characters, other separators, and all that is drawn as nothing.
-// The variation selector after a sign that can be an emoji says which drawing of it is meant.
-const hiddenCharacter =
-  /(?<!\p{Emoji}(?=\uFE0F))[\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|[^\P{Cc}\n\t]/gu
 
 const nameOf = (character: string) => `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`
