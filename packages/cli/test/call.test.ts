@@ -8,14 +8,20 @@ import { createServer } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
-import { Notes, NotesHandlers } from "../../../examples/quickstart/main.ts"
+import { handlers } from "../templates/connector/handlers.ts"
+import { Notes } from "../templates/connector/Notes.ts"
+import { connector } from "../templates/connector/tools.ts"
 import { ferrule } from "./ferrule.ts"
 
-const quickstart = join(import.meta.dirname, "../../../examples/quickstart")
-const module = join(quickstart, "connector.ts")
-const command = `"${process.execPath}" "${join(quickstart, "main.ts")}"`
+const template = join(import.meta.dirname, "../templates/connector")
+const module = join(template, "connector.ts")
+const command = `"${process.execPath}" "${join(template, "main.ts")}"`
 const note = JSON.stringify({ topic: "deploys", text: "Fridays are frozen." })
 const timeout = 60_000
+
+/** Where the server that a command starts keeps what it keeps. */
+const folder = mkdtempSync(join(tmpdir(), "ferrule-call-"))
+afterAll(() => rmSync(folder, { recursive: true }))
 
 /** What differs from run to run: times, and the port. */
 const stable = (text: string) =>
@@ -39,24 +45,29 @@ const gives = (
     )
   )
 
-const done = `add_note: done in N ms (notes 1.0.0, 2026-07-28)
+const done = `add_note: done in N ms (my-connector 0.1.0, 2026-07-28)
 {
   "count": 1
 }
 `
 
 describe("ferrule call", { concurrent: true, timeout }, () => {
-  gives("calls a command's tool over stdio", ["call", command, "add_note", note], { code: 0, stdout: done })
+  gives(
+    "calls a command's tool over stdio",
+    ["call", command, "add_note", note],
+    { code: 0, stdout: done },
+    { env: { DATA: folder } }
+  )
   gives("shows that a repeat was replayed, and when it was done", ["call", module, "add_note", note, "--repeat", "2"], {
     code: 0,
-    stdout: `${done}add_note: replayed, done at TIME, in N ms (notes 1.0.0, 2026-07-28)\n{\n  "count": 1\n}\n`
+    stdout: `${done}add_note: replayed, done at TIME, in N ms (my-connector 0.1.0, 2026-07-28)\n{\n  "count": 1\n}\n`
   })
   gives(
     "a refusal shows its class and what to do next, and exits with 1",
     ["call", module, "add_note", '{"topic":"deploys"}', "--era", "2025-11-25"],
     {
       code: 1,
-      stdout: `add_note: refused in N ms (notes 1.0.0, 2025-11-25)
+      stdout: `add_note: refused in N ms (my-connector 0.1.0, 2025-11-25)
 add_note was not executed: an argument is wrong.
 Class: ValidationError
 Next: fix these arguments, then call again.
@@ -113,35 +124,32 @@ Next: fix these arguments, then call again.
 describe("ferrule tools", { concurrent: true, timeout }, () => {
   gives("lists hints, required arguments and tokens", ["tools", module], {
     code: 0,
-    stdout: `notes 1.0.0: 2 tools, about 257 tokens of definitions (2026-07-28)
+    stdout: `my-connector 0.1.0: 2 tools, about 305 tokens of definitions (2026-07-28)
 
-TOOL        TITLE       HINTS                              REQUIRED     TOKENS
-read_notes  Read notes  read-only, idempotent, open world  topic        99
-add_note    Add a note  writes, idempotent, open world     topic, text  158
+TOOL        TITLE       HINTS                  REQUIRED     TOKENS
+read_notes  Read notes  read-only, idempotent  topic        117
+add_note    Add a note  writes, idempotent     topic, text  188
 `
   })
   gives("a role that no policy names", ["tools", module, "--role", "boss"], {
     code: 2,
     stderr: `No policy of ${module} names the role boss. Its callers are reader, writer, no role.\n`
   })
-  gives("a module without test layers", ["tools", join(quickstart, "../service-desk/tools.ts")], {
+  gives("a module without test layers", ["tools", join(template, "tools.ts")], {
     code: 2,
-    stderr: `${join(quickstart, "../service-desk/tools.ts")} exports a connector without the layers to start it with. Export Audit.make(connector, { layers }) of @ferrule/cli, or give the command that serves it in quotes.\n`
+    stderr: `${join(template, "tools.ts")} exports a connector without the layers to start it with. Export Audit.make(connector, { layers }) of @ferrule/cli, or give the command that serves it in quotes.\n`
   })
 })
 
 const token = "a-token-that-nobody-else-has"
-const server = Mcp.layerHttpServer(Notes, { port: 0 }).pipe(
+const server = Mcp.layerHttpServer(connector, { port: 0 }).pipe(
   Layer.provide([
     Layer.succeed(References.MinimumLogLevel, "None"),
-    NotesHandlers,
+    handlers.pipe(Layer.provide(Notes.layerMemory)),
     IdempotencyStore.layerMemory,
     Identity.layerTokens([{ token: Redacted.make(token), principal: Principal.make({ id: "me", roles: ["writer"] }) }])
   ])
 )
-
-const folder = mkdtempSync(join(tmpdir(), "ferrule-call-"))
-afterAll(() => rmSync(folder, { recursive: true }))
 
 layer(server, { excludeTestServices: true })("over HTTP", (it) => {
   const at = Effect.map(HttpServer.HttpServer, ({ address }) =>

@@ -16,7 +16,7 @@ describe(
       ["audit", "tools.ts", "--jsn", "-"],
       "Unrecognized flag: --jsn in command ferrule audit. Did you mean --json\nferrule audit --help says what it takes.\n"
     )
-    says(["audit"], "Missing required argument: module\nferrule audit --help says what it takes.\n")
+    says(["audit"], "Missing required argument: target\nferrule audit --help says what it takes.\n")
     says(["adit"], 'Unknown subcommand "adit" for "ferrule". Did you mean audit\nferrule --help says what it takes.\n')
   }
 )

@@ -8,9 +8,12 @@ import * as Bench from "../internal/Bench.ts"
 import { checkOutputs, deliver, type Format } from "../internal/deliver.ts"
 import { type Loaded, loadModule } from "../internal/loadModule.ts"
 import { runAudit } from "../internal/runAudit.ts"
+import { parseTarget, targetIs } from "../internal/target.ts"
+import { readToken, tokenFlags } from "../internal/token.ts"
 import * as Subject from "../internal/Subject.ts"
 import * as PluginFolder from "../plugin/PluginFolder.ts"
 import { Unusable } from "../internal/Unusable.ts"
+import * as WireTarget from "../internal/WireTarget.ts"
 import { compare, lockFile } from "./lock.ts"
 import { isBlocked } from "../Report.ts"
 
@@ -28,53 +31,46 @@ const outputs = {
   junit: file("junit", "the checks as JUnit XML, for a CI server")
 }
 
+const config = {
+  target: Argument.String("target").pipe(Argument.withDescription(targetIs)),
+  export: Flag.String("export").pipe(
+    Flag.withDescription("Which export it is, where the module has several"),
+    Flag.optional
+  ),
+  probe: Flag.Boolean("probe").pipe(
+    Flag.withDescription(
+      "Also tries it out: a module with the layers that it gives for tests, a server with what it shows from outside"
+    ),
+    Flag.withDefault(false)
+  ),
+  locked: Flag.Boolean("locked").pipe(
+    Flag.withDescription("Compare with the lock file: a tool that has changed since is a blocker"),
+    Flag.withDefault(false)
+  ),
+  lockFile,
+  plugin: Flag.String("plugin").pipe(
+    Flag.withMetavar("folder"),
+    Flag.withDescription("Also check the plugin that ferrule plugin made"),
+    Flag.optional
+  ),
+  ...tokenFlags,
+  write: Flag.Boolean("write").pipe(
+    Flag.withDescription("Of an address or a command, try also tools that may change something, with bad arguments"),
+    Flag.withDefault(false)
+  ),
+  outputs
+}
+
 export const audit = Command.make(
   "audit",
-  {
-    module: Argument.String("module").pipe(Argument.withDescription("The module that exports the connector")),
-    export: Flag.String("export").pipe(
-      Flag.withDescription("Which export it is, where the module has several"),
-      Flag.optional
-    ),
-    probe: Flag.Boolean("probe").pipe(
-      Flag.withDescription(
-        "Also starts the connector with the layers that its module gives for tests, and tries it out"
-      ),
-      Flag.withDefault(false)
-    ),
-    locked: Flag.Boolean("locked").pipe(
-      Flag.withDescription("Compare with the lock file: a tool that has changed since is a blocker"),
-      Flag.withDefault(false)
-    ),
-    lockFile,
-    plugin: Flag.String("plugin").pipe(
-      Flag.withMetavar("folder"),
-      Flag.withDescription("Also check the plugin that ferrule plugin made"),
-      Flag.optional
-    ),
-    outputs
-  },
+  config,
   Effect.fnUntraced(function* (flags) {
     const wanted = (["html", "json", "sarif", "junit"] as const).flatMap((format) =>
       Option.match(flags.outputs[format], { onNone: () => [], onSome: (path) => [{ format, path }] })
     )
     yield* checkOutputs(wanted)
-    const loaded = yield* loadModule(flags.module, { export: Option.getOrUndefined(flags.export) })
-    const subject = Subject.ofConnector(loaded.connector, loaded.audit?.arguments ?? {})
-    const lock = flags.locked ? yield* compare(subject, flags.lockFile, loaded.path) : undefined
-    const packed = Option.isSome(flags.plugin) ? yield* pluginOf(flags.plugin.value, loaded.path) : {}
-    const report = yield* Effect.scoped(
-      Effect.gen(function* () {
-        return yield* runAudit(
-          { ...subject, ...(lock !== undefined && { lock }), ...packed },
-          {
-            target: flags.module,
-            bench: flags.probe ? yield* benchOf(flags.module, loaded, Option.getOrUndefined(flags.export)) : undefined,
-            suppressions: loaded.audit?.suppressions ?? []
-          }
-        )
-      })
-    )
+    const target = yield* parseTarget(flags.target)
+    const report = yield* target._tag === "Module" ? ofModule(target.file, flags) : ofServer(target, flags)
     yield* deliver(report, wanted)
     if (isBlocked(report)) process.exitCode = 1
   })
@@ -88,6 +84,43 @@ const pluginOf = Effect.fnUntraced(function* (folder: string, module: string) {
     plugin,
     ...(name !== undefined && server !== undefined && { installedAs: { plugin: name, server } })
   }
+})
+
+type Flags = Command.Command.Config.Infer<typeof config>
+
+const ofModule = Effect.fnUntraced(function* (module: string, flags: Flags) {
+  const loaded = yield* loadModule(module, { export: Option.getOrUndefined(flags.export) })
+  const subject = Subject.ofConnector(loaded.connector, loaded.audit?.arguments ?? {})
+  const lock = flags.locked ? yield* compare(subject, flags.lockFile, loaded.path) : undefined
+  const packed = Option.isSome(flags.plugin) ? yield* pluginOf(flags.plugin.value, loaded.path) : {}
+  return yield* Effect.scoped(
+    Effect.gen(function* () {
+      return yield* runAudit(
+        { ...subject, ...(lock !== undefined && { lock }), ...packed },
+        {
+          target: module,
+          bench: flags.probe ? yield* benchOf(module, loaded, Option.getOrUndefined(flags.export)) : undefined,
+          suppressions: loaded.audit?.suppressions ?? []
+        }
+      )
+    })
+  )
+})
+
+const ofServer = Effect.fnUntraced(function* (target: WireTarget.WireTarget["target"], flags: Flags) {
+  if (flags.locked || Option.isSome(flags.plugin)) {
+    return yield* new Unusable({
+      message:
+        "A lock file and a plugin are a module's, and a server does not show its policies. Leave --locked and --plugin out."
+    })
+  }
+  const { subject, wire } = yield* WireTarget.make(target, { token: yield* readToken(flags), write: flags.write })
+  return yield* runAudit(subject, {
+    target: flags.target,
+    bench: undefined,
+    wire: flags.probe ? wire : undefined,
+    suppressions: []
+  })
 })
 
 const benchOf = (module: string, { audit, path }: Loaded, name: string | undefined) =>

@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import type { Exchange, Question, Severity } from "../Report.ts"
 import type { Bench } from "./Bench.ts"
 import type { Subject } from "./Subject.ts"
+import type { WireTarget } from "./WireTarget.ts"
 
 /** `id` is the letter of its group and two digits; ids are never used again for something else. */
 export interface Info {
@@ -67,6 +68,13 @@ export interface Probe {
   /** A probe that takes longer than its limit is cut off and reported as a fault. 30 seconds unless given. */
   readonly limit?: number
   readonly run: (bench: Bench) => Effect.Effect<Outcome, BenchFault, Scope.Scope>
+}
+
+/** A probe from outside, of a server that only its wire is known of. */
+export interface WireProbe {
+  readonly info: Info
+  readonly limit?: number
+  readonly run: (wire: WireTarget) => Effect.Effect<Outcome, BenchFault, Scope.Scope>
 }
 
 /** The connector could not be started for a probe, or the client could not speak to it. The message is a sentence. */

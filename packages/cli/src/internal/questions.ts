@@ -10,8 +10,15 @@ const questions: ReadonlyArray<Pick<Question, "id" | "question">> = [
   { id: "writes", question: "Is every write idempotent?" }
 ]
 
-export const answers = (checks: ReadonlyArray<CheckResult>): ReadonlyArray<Question> =>
-  questions.map(({ id, question }) => ({ id, question, ...answerOf(checks.filter((check) => check.question === id)) }))
+/** Unless the connector itself could be read, the best answer is open: what is behind the wire may be otherwise. */
+export const answers = (checks: ReadonlyArray<CheckResult>, isDeclared: boolean): ReadonlyArray<Question> =>
+  questions.map(({ id, question }) => {
+    const answer = answerOf(checks.filter((check) => check.question === id))
+    const best = isDeclared || answer.answer !== "yes" ? answer : { answer: "open" as const, because: outside }
+    return { id, question, ...best }
+  })
+
+const outside = "Nothing that blocks it can be seen from outside."
 
 const answerOf = (checks: ReadonlyArray<CheckResult>): Pick<Question, "answer" | "because"> => {
   const blocked = checks.filter(({ findings }) =>

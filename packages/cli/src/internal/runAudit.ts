@@ -4,34 +4,43 @@
 import * as AccessMatrix from "@ferrule/core/AccessMatrix"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { Suppression } from "../Audit.ts"
 import { staticChecks } from "../checks/index.ts"
 import * as LockFile from "../lock/LockFile.ts"
 import { probes } from "../probes/index.ts"
 import type { CheckResult, Finding, Report } from "../Report.ts"
 import { version } from "../version.ts"
+import { wireProbes } from "../wire/index.ts"
 import type { Bench } from "./Bench.ts"
 import { contractOf } from "./contract.ts"
-import { type Fault, groups, type Info, type Outcome, type Probe } from "./Check.ts"
+import { type BenchFault, type Fault, groups, type Info, type Outcome, type Probe } from "./Check.ts"
 import { answers } from "./questions.ts"
 import type { Subject } from "./Subject.ts"
 import * as Suppressions from "./suppressions.ts"
 import { toConfirm } from "./toConfirm.ts"
 import { withoutTokens } from "./withoutTokens.ts"
+import type { WireTarget } from "./WireTarget.ts"
 
 export interface AuditOptions {
   readonly target: string
   readonly bench: Bench | undefined
+  /** The server, where only its wire is known, and it is probed. */
+  readonly wire?: WireTarget | undefined
   readonly suppressions: ReadonlyArray<Suppression>
 }
 
 export const runAudit = Effect.fnUntraced(function* (subject: Subject, options: AuditOptions) {
-  const { bench, suppressions, target } = options
+  const { bench, suppressions, target, wire } = options
   const unreasoned = Suppressions.unreasoned(suppressions)
   if (unreasoned !== undefined) return yield* unreasoned
   const made = [
     ...staticChecks.map(({ info, run }) => resultOf(info, "static", run(subject), suppressions)),
-    ...(yield* Effect.forEach(probes, (probe) => runProbe(probe, bench, suppressions)))
+    ...(wire === undefined
+      ? yield* Effect.forEach(probes, (probe) => runProbe(probe, bench, suppressions))
+      : yield* Effect.forEach(probesOf(wire), ({ info, limit, run }) =>
+          probed(info, limit, subject.name, run, suppressions)
+        ))
   ]
   const accepted = resultOf(Suppressions.info, "static", Suppressions.outcome(suppressions, made, subject), [])
   const checks = [...made, accepted].sort((one, other) => (one.id < other.id ? -1 : 1))
@@ -40,7 +49,7 @@ export const runAudit = Effect.fnUntraced(function* (subject: Subject, options: 
     ferrule: version,
     target,
     at: DateTime.formatIso(yield* DateTime.now),
-    probed: bench !== undefined,
+    probed: bench !== undefined || wire !== undefined,
     connector: {
       name: subject.name,
       version: subject.version,
@@ -48,7 +57,7 @@ export const runAudit = Effect.fnUntraced(function* (subject: Subject, options: 
       ...(subject.instructions !== undefined && { instructions: subject.instructions })
     },
     ...(subject.connector !== undefined && { lock: locked.sha256 }),
-    questions: answers(checks),
+    questions: answers(checks, subject.connector !== undefined),
     ...accessOf(subject),
     tools: subject.tools.map((tool) => contractOf(tool, locked.tools[tool.name]?.sha256, subject.connector?.rateLimit)),
     checks,
@@ -58,15 +67,34 @@ export const runAudit = Effect.fnUntraced(function* (subject: Subject, options: 
 })
 
 const runProbe = (
-  { info, limit = 30, run }: Probe,
+  { info, limit, run }: Probe,
   bench: Bench | undefined,
   suppressions: ReadonlyArray<Suppression>
 ): Effect.Effect<CheckResult> => {
   if (bench === undefined) {
     return Effect.succeed({ ...headOf(info, "probe"), status: "not run", findings: [], transcript: [] })
   }
-  const subject = bench.connector.name
-  return Effect.scoped(run(bench)).pipe(
+  return probed(info, limit, bench.connector.name, run(bench), suppressions)
+}
+
+/** What a server shows to those who can't look into it; the rest is said to be unseen, and why. */
+const probesOf = (wire: WireTarget) => [
+  ...wireProbes.map(({ info, limit, run }) => ({ info, limit, run: run(wire) })),
+  ...probes
+    .filter(({ info }) => !wireProbes.some((probe) => probe.info.id === info.id))
+    .map(({ info }) => ({ info, limit: undefined, run: Effect.succeed<Outcome>({ notSeen: unseen }) }))
+]
+
+const unseen = "Nothing outside of the server shows it: audit the module of the connector."
+
+const probed = (
+  info: Info,
+  limit = 30,
+  subject: string,
+  run: Effect.Effect<Outcome, BenchFault, Scope.Scope>,
+  suppressions: ReadonlyArray<Suppression>
+): Effect.Effect<CheckResult> =>
+  Effect.scoped(run).pipe(
     Effect.timeoutOrElse({
       duration: `${limit} seconds`,
       orElse: () =>
@@ -83,7 +111,6 @@ const runProbe = (
     Effect.catchTag("BenchFault", ({ message }) => Effect.succeed<Outcome>({ faults: [{ subject, message }] })),
     Effect.map((outcome) => resultOf(info, "probe", outcome, suppressions))
   )
-}
 
 const headOf = ({ id, question, severity, title, why }: Info, kind: CheckResult["kind"]) => ({
   id,

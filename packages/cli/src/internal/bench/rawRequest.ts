@@ -2,7 +2,8 @@
  * Sends an HTTP request as it is: with a Host of its own, or a header twice, which `fetch` does not let through.
  */
 import * as Effect from "effect/Effect"
-import { request } from "node:http"
+import * as Http from "node:http"
+import * as Https from "node:https"
 import type { Answer, RawRequest } from "../Bench.ts"
 import { BenchFault } from "../Check.ts"
 
@@ -14,7 +15,9 @@ export const send = (
     const begun = performance.now()
     const fail = ({ message }: Error) =>
       resume(Effect.fail(new BenchFault({ message: `A request to the connector was not answered: ${message}.` })))
-    const outgoing = request(new URL(path ?? endpoint, endpoint), { method, headers, agent: false }, (incoming) => {
+    const url = new URL(path ?? endpoint, endpoint)
+    const { request } = url.protocol === "https:" ? Https : Http
+    const outgoing = request(url, { method, headers, agent: false }, (incoming) => {
       const chunks: Array<Buffer> = []
       incoming.on("data", (chunk: Buffer) => chunks.push(chunk))
       incoming.on("error", fail)
