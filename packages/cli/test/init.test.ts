@@ -102,3 +102,10 @@ it("the template asks for the versions that this repository is tested with", () 
     assert.strictEqual(version, name.startsWith("@ferrule/") ? ofPackage(name) : ofCatalog(name), name)
   }
 })
+
+it("the README shows the template's audit module", () => {
+  const readme = readFileSync(join(packages, "cli/README.md"), "utf8")
+  const shown = /```ts\n(import \{ Audit \}[\s\S]*?)\n```/.exec(readme)?.[1]
+  const module = readFileSync(join(template, "connector.ts"), "utf8")
+  assert.strictEqual(shown, module.slice(module.indexOf("import ")).trimEnd())
+})
