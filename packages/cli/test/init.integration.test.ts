@@ -76,6 +76,15 @@ describe("a new project, installed from the packages as they are published", () 
     )
   }, 300_000)
 
+  it("is packed as a plugin by the command of its README", () => {
+    writeFileSync(join(project, "LICENSE"), readFileSync(join(root, "LICENSE")))
+    const command = /npx (ferrule plugin [\s\S]+?)\n```/.exec(readFileSync(join(project, "README.md"), "utf8"))![1]!
+    const packed = spawnSync("sh", ["-c", `node_modules/.bin/${command}`], { cwd: project, encoding: "utf8" })
+    assert.strictEqual(packed.status, 0, packed.stdout + packed.stderr)
+    const { mcpServers } = JSON.parse(readFileSync(join(project, "acme-desk-plugin/.mcp.json"), "utf8"))
+    assert.deepStrictEqual(mcpServers["acme-desk"].args, ["${CLAUDE_PLUGIN_ROOT}/server/main.mjs"])
+  }, 60_000)
+
   it("says which Node it needs where TypeScript is not run", () => {
     const { status, stderr } = withoutTypes("audit", "connector.ts")
     assert.strictEqual(
