@@ -81,12 +81,10 @@ const callOf = (message: Fields, principal: PrincipalName, header: HeaderOf | un
   if (access === "none" || !isFields(args) || !isValid(args)) return never
   const regular = envelopeOf(meta, String(name), header)
   if (regular === "wrong") return never
-  if (access === "scope") return { runs: "never", note: undefined, missingScope: regular === "plain" }
+  const isPlain = regular === "plain" && onlyHas(message, "jsonrpc", "id", "method", "params")
+  if (access === "scope") return { runs: "never", note: undefined, missingScope: isPlain }
   const isRegular =
-    regular === "plain" &&
-    onlyHas(message, "jsonrpc", "id", "method", "params") &&
-    onlyHas(params, "name", "arguments", "_meta") &&
-    ["look", "scoped", "mine"].includes(String(name))
+    isPlain && onlyHas(params, "name", "arguments", "_meta") && ["look", "scoped", "mine"].includes(String(name))
   return { runs: isRegular ? "must" : "may", note: String(args["note"]), missingScope: false }
 }
 
