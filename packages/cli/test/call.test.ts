@@ -3,6 +3,7 @@ import { IdempotencyStore, Principal } from "@ferrule/core"
 import { Identity, Mcp } from "@ferrule/mcp"
 import { Effect, Layer, Redacted, References } from "effect"
 import { HttpServer } from "effect/http"
+import { RateLimiter } from "effect/persistence"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { tmpdir } from "node:os"
@@ -147,6 +148,7 @@ const server = Mcp.layerHttpServer(connector, { port: 0 }).pipe(
     Layer.succeed(References.MinimumLogLevel, "None"),
     handlers.pipe(Layer.provide(Notes.layerMemory)),
     IdempotencyStore.layerMemory,
+    RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)),
     Identity.layerTokens([{ token: Redacted.make(token), principal: Principal.make({ id: "me", roles: ["writer"] }) }])
   ])
 )

@@ -7,6 +7,7 @@ import { Principal } from "@ferrule/core"
 import * as SqliteIdempotencyStore from "@ferrule/core/SqliteIdempotencyStore"
 import { Identity, Mcp } from "@ferrule/mcp"
 import { Config, Effect, Layer } from "effect"
+import { RateLimiter } from "effect/persistence"
 import { userInfo } from "node:os"
 import { join } from "node:path"
 import { handlers } from "./handlers.ts"
@@ -20,7 +21,8 @@ const Stored = Layer.unwrap(
       Layer.provide(Notes.layerFile(join(folder, "notes.jsonl"))),
       Layer.provide(NodeServices.layer)
     )
-    return Layer.merge(served, SqliteIdempotencyStore.layer({ filename: join(folder, "my-connector.db") }))
+    const store = SqliteIdempotencyStore.layer({ filename: join(folder, "my-connector.db") })
+    return Layer.mergeAll(served, store, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)))
   })
 )
 

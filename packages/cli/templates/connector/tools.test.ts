@@ -2,11 +2,16 @@ import { assert, it } from "@effect/vitest"
 import { IdempotencyStore, Principal } from "@ferrule/core"
 import { TestClient } from "@ferrule/core/testing"
 import { Effect, Layer } from "effect"
+import { RateLimiter } from "effect/persistence"
 import { handlers } from "./handlers.ts"
 import { Notes } from "./Notes.ts"
 import { connector } from "./tools.ts"
 
-const layers = Layer.merge(handlers.pipe(Layer.provide(Notes.layerMemory)), IdempotencyStore.layerMemory)
+const layers = Layer.mergeAll(
+  handlers.pipe(Layer.provide(Notes.layerMemory)),
+  IdempotencyStore.layerMemory,
+  RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+)
 const writer = Principal.make({ id: "wanda", roles: ["writer"] })
 const reader = Principal.make({ id: "rob", roles: ["reader"] })
 const note = { topic: "deploys", text: "Fridays are frozen." }

@@ -43,5 +43,7 @@ export const AddNote = Tool.write("add_note", {
 export const connector = Connector.make("my-connector", {
   version: "0.1.0",
   title: "My connector",
-  tools: [ReadNotes, AddNote]
+  tools: [ReadNotes, AddNote],
+  // Of each caller, so that an agent in a loop does not take the connector from the others.
+  rateLimit: { limit: 120, window: "1 minute" }
 })
