@@ -47,7 +47,7 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
     if (plain === undefined) return undefined
     if (plain.method === "tools/list") {
       const list = endpoint.server.answer(plain, { principal, idempotencyKey: undefined, progress: undefined })
-      return list && Effect.map(list, (answer) => writeAnswer(response, answer))
+      return list && Effect.flatMap(list, (answer) => leave(response, answer))
     }
     if (endpoint.server.host.missingScopes(plain.name, plain.arguments, principal).length > 0) return undefined
     const call = endpoint.server.answer(
@@ -62,7 +62,7 @@ export const handler = (endpoint: Endpoint.HttpEndpoint) => {
             : progressStream(response, plain.progressToken)
       }
     )
-    return call && Effect.map(call, (answer) => writeAnswer(response, answer))
+    return call && Effect.flatMap(call, (answer) => leave(response, answer))
   }
 
   const viaSdk = (
@@ -136,6 +136,13 @@ const readBody = (
   })
 
 const empty = Buffer.alloc(0)
+
+/**
+ * Answers leave when everything that has arrived was read. Those of requests that came together leave together, and wake
+ * their client once, which costs more than making them does.
+ */
+const leave = (response: ServerResponse, answer: Answer): Effect.Effect<void> =>
+  Effect.map(Effect.yieldNow, () => writeAnswer(response, answer))
 
 const writeAnswer = (response: ServerResponse, { json, replayed }: Answer): void => {
   if (response.headersSent) {
