@@ -80,7 +80,7 @@ const idempotencyOf = ({ idempotency }: Tool.AnyWrite): Idempotency => ({
   ...(idempotency.sharedWith !== undefined && { sharedWith: Policy.toJson(idempotency.sharedWith) })
 })
 
-/** Sorts what JSON Schema gives no order to. */
+/** Sorts what JSON Schema gives no order to. The casts: what comes out has the shape of what went in. */
 const ordered = <A extends Schema.Json>(value: A): A => {
   if (Array.isArray(value)) return value.map(ordered) as unknown as A
   if (typeof value !== "object" || value === null) return value

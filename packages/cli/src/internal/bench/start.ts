@@ -121,6 +121,7 @@ export const start = Effect.fnUntraced(function* (
     ],
     token,
     rotateKeys: authority.rotate,
+    // `never`: the rules of a policy ask services that the audit's layers gave, as the type of `Audit.make` says.
     decide: (tool, principal, args) => decide(tool, principal, args).pipe(Effect.provideContext(services as never)),
     send: (request) => send(url, request),
     connect: (caller, era, { tokenOf } = {}) =>
