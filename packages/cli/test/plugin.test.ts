@@ -36,7 +36,7 @@ const details: Details = {
 
 const subject = Subject.ofConnector(Desk, {})
 const options = { marketplace: "acme-tools", destructive: "ask" as const, icon: undefined }
-const http: PluginServer.PluginServer = { type: "http", url: "https://desk.acme.example/mcp" }
+const http: PluginServer.PluginServer = { type: "http", url: "https://desk.acme.example/mcp", userConfig: {} }
 
 const made = (server: PluginServer.PluginServer = http, chosen: folder.Options = options) =>
   new Map(folder.files(details, subject, server, chosen).map(({ content, path }) => [path, String(content)]))
@@ -135,6 +135,18 @@ describe("a plugin for a server at an address", () => {
     assert.include(readme, "https://acme.example/privacy")
   })
 
+  it("tells people whether they sign in or give a token", () => {
+    const userConfig = {
+      DESK_TOKEN: { type: "string", title: "Your token", description: "Your token", sensitive: true }
+    } as const
+    assert.include(made().get("README.md")!, "holds no secret: you sign in at the server.")
+    const readme = made({ ...http, userConfig }).get("README.md")!
+    assert.include(readme, "holds no secret: you give your own token when you install it.")
+    assert.include(readme, "- `DESK_TOKEN`: Your token (kept in the keychain)")
+    const manifest = decoded(formats.Manifest, made({ ...http, userConfig }).get(".claude-plugin/plugin.json"))
+    assert.deepStrictEqual(manifest.userConfig, userConfig)
+  })
+
   it("keeps a connector's texts from meaning anything in Markdown", () => {
     const odd = { ...subject, title: "x", instructions: "<img src=x>\n# Now `run` | this" }
     const skill = folder.files(details, odd, http, options).find(({ path }) => path.endsWith("SKILL.md"))
@@ -163,73 +175,6 @@ describe("names", () => {
   })
 })
 
-describe("a server's address", () => {
-  const refusal = (url: string) => Effect.map(Effect.flip(PluginServer.ofUrl(url)), ({ message }) => message)
-
-  it.effect("that is local, in clear, or holds a secret is refused with a sentence that does not repeat it", () =>
-    Effect.gen(function* () {
-      const local =
-        "The address of --url is this machine's, which nobody else can reach. Give the public one, or make a plugin with --stdio."
-      for (const url of [
-        "http://127.0.0.1:3000/mcp",
-        "http://localhost/mcp",
-        "https://[::1]/mcp",
-        "https://a.localhost"
-      ]) {
-        assert.strictEqual(yield* refusal(url), local)
-      }
-      const clear =
-        "The address of --url must be https, without a user or a password, so that tokens are not sent in clear."
-      assert.strictEqual(yield* refusal("http://desk.example/mcp"), clear)
-      assert.strictEqual(yield* refusal("https://ana:hunter22@desk.example/mcp"), clear)
-      assert.strictEqual(
-        yield* refusal("https://desk.example/mcp?token=hunter22"),
-        "The address of --url has a query or a fragment. Give the bare endpoint: a plugin holds no token, and callers sign in at the server."
-      )
-      assert.match(yield* refusal("desk"), /is no address/)
-    })
-  )
-
-  it.effect("is not needed by a server that runs on the machine, whose secrets are asked for and never packed", () =>
-    Effect.gen(function* () {
-      const server = yield* PluginServer.ofScript("", {
-        settings: { DESK_USER: "Your user name" },
-        secrets: { DESK_TOKEN: "The desk's token" },
-        env: { DESK_DATA: "${CLAUDE_PLUGIN_DATA}" }
-      })
-      assert.deepStrictEqual(decoded(formats.McpConfig, made(server).get(".mcp.json")), {
-        mcpServers: {
-          desk: {
-            type: "stdio",
-            command: "node",
-            args: ["${CLAUDE_PLUGIN_ROOT}/server/main.mjs"],
-            env: {
-              DESK_DATA: "${CLAUDE_PLUGIN_DATA}",
-              DESK_USER: "${user_config.DESK_USER}",
-              DESK_TOKEN: "${user_config.DESK_TOKEN}"
-            }
-          }
-        }
-      })
-      const { userConfig } = decoded(formats.Manifest, made(server).get(".claude-plugin/plugin.json"))
-      assert.deepStrictEqual(
-        Object.entries(userConfig ?? {}).map(([name, { sensitive }]) => [name, sensitive]),
-        [
-          ["DESK_USER", undefined],
-          ["DESK_TOKEN", true]
-        ]
-      )
-      const packed = yield* Effect.flip(
-        PluginServer.ofScript("", { settings: {}, secrets: {}, env: { DESK_TOKEN: "hunter22hunter22" } })
-      )
-      assert.strictEqual(
-        packed.message,
-        'The value of --env DESK_TOKEN looks like a secret, and everybody who installs the plugin would have it. Ask for it with --secret DESK_TOKEN="what it is".'
-      )
-    })
-  )
-})
-
 const about = [
   "--author",
   "Acme <desk@acme.example> (https://acme.example)",
@@ -254,6 +199,27 @@ describe("ferrule plugin", () => {
           assert.match(stderr, /^A plugin has to say, and nothing here does: who makes it \(--author, .*--privacy-url/)
           assert.strictEqual(stderr.trim().split("\n").length, 1)
           assert.isFalse(yield* files.exists(out))
+        }),
+      60_000
+    )
+
+    it.effect(
+      "refuses what belongs to the other kind of server",
+      () =>
+        Effect.gen(function* () {
+          const refusal = (...args: ReadonlyArray<string>) =>
+            Effect.map(ferrule(["plugin", module, ...args, ...about]), ({ stderr }) => stderr)
+          const refusals = yield* Effect.all(
+            [
+              refusal("--url", "https://desk.example/mcp", "--env", "DESK_DATA=/tmp"),
+              refusal("--stdio", module, "--callback-port", "41999")
+            ],
+            { concurrency: 2 }
+          )
+          assert.deepStrictEqual(refusals, [
+            "--setting and --env are for a server that the plugin starts: --stdio.\n",
+            "--client-id and --callback-port are for a server at an address: --url.\n"
+          ])
         }),
       60_000
     )

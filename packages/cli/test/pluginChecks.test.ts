@@ -35,7 +35,7 @@ const details: Details = {
   repository: undefined
 }
 
-const http: PluginServer = { type: "http", url: "https://desk.acme.example/mcp" }
+const http: PluginServer = { type: "http", url: "https://desk.acme.example/mcp", userConfig: {} }
 const stdio: PluginServer = {
   type: "stdio",
   script: "process.exit(0)\n",
@@ -270,6 +270,9 @@ describe("checks of a plugin", () => {
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* found(made(http)), [])
         assert.deepStrictEqual(yield* found(made(stdio)), [])
+        assert.deepStrictEqual(yield* found(made({ ...http, userConfig: stdio.userConfig })), [])
+        const oauth = { clientId: `${random}${random.toUpperCase()}`, callbackPort: 41_999 }
+        assert.deepStrictEqual(yield* found(made({ ...http, oauth })), [])
       })
     )
 

@@ -40,8 +40,14 @@ export const plugin = Command.make(
     url: text("url", "address", "The endpoint of the server that the plugin connects to, https"),
     stdio: text("stdio", "module", "Or the module that starts the server over stdio, which is packed as one file"),
     setting: variables("setting", 'A variable that is asked for at installation: NAME="what it is" (stdio)'),
-    secret: variables("secret", 'One that is kept in the keychain: NAME="what it is" (stdio)'),
+    secret: variables("secret", 'One that is kept in the keychain: NAME="what it is"; with --url, the bearer token'),
     env: variables("env", "One that never changes: NAME=value (stdio)"),
+    clientId: text("client-id", "id", "As what callers sign in, where Claude Code is registered by hand (url)"),
+    callbackPort: Flag.Int("callback-port").pipe(
+      Flag.withDescription("The port that it is registered with, of http://localhost:<port>/callback (url)"),
+      Flag.optional,
+      Flag.map(Option.getOrUndefined)
+    ),
     mcpb: on("mcpb", "Make the folder of an MCP bundle instead (stdio)"),
     out: text("out", "folder", "Where to write it; <name>-plugin unless given"),
     force: on("force", "Replace the folder if it is there"),
@@ -106,8 +112,13 @@ const serverOf = Effect.fnUntraced(function* (flags: {
   readonly setting: Record<string, string>
   readonly secret: Record<string, string>
   readonly env: Record<string, string>
+  readonly clientId: string | undefined
+  readonly callbackPort: number | undefined
 }) {
-  const { env, secret: secrets, setting: settings, stdio, url } = flags
+  const { callbackPort, clientId, env, secret: secrets, setting: settings, stdio, url } = flags
+  if (stdio !== undefined && (clientId ?? callbackPort) !== undefined) {
+    return yield* new Unusable({ message: "--client-id and --callback-port are for a server at an address: --url." })
+  }
   if (stdio !== undefined && url === undefined) {
     return yield* PluginServer.ofScript(yield* serverScript.bundle(resolve(stdio)), { settings, secrets, env })
   }
@@ -117,12 +128,10 @@ const serverOf = Effect.fnUntraced(function* (flags: {
         "Say where the server is: --url with its https endpoint, or --stdio with the module that starts it; one of the two."
     })
   }
-  if ([settings, secrets, env].some((each) => Object.keys(each).length > 0)) {
-    return yield* new Unusable({
-      message: "--setting, --secret and --env are for a server that the plugin starts: --stdio."
-    })
+  if ([settings, env].some((each) => Object.keys(each).length > 0)) {
+    return yield* new Unusable({ message: "--setting and --env are for a server that the plugin starts: --stdio." })
   }
-  return yield* PluginServer.ofUrl(url)
+  return yield* PluginServer.ofUrl(url, { secrets, clientId, callbackPort })
 })
 
 const readIcon = Effect.fnUntraced(function* (path: string) {

@@ -62,7 +62,7 @@ const manifest = (details: Details, server: PluginServer, hasIcon: boolean): Man
   }),
   ...(details.repository !== undefined && { repository: details.repository }),
   ...(hasIcon && { icon: `./${iconPath}` }),
-  ...(server.type === "stdio" && Object.keys(server.userConfig).length > 0 && { userConfig: server.userConfig })
+  ...(Object.keys(server.userConfig).length > 0 && { userConfig: server.userConfig })
 })
 
 const marketplaceOf = ({ author, description, name, version }: Details, marketplace: string): Marketplace => ({

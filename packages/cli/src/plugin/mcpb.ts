@@ -6,7 +6,7 @@ import type { Subject } from "../internal/Subject.ts"
 import { Unusable } from "../internal/Unusable.ts"
 import type { Details } from "./Details.ts"
 import { type File, json } from "./folder.ts"
-import { environment, type PluginServer, scriptPath } from "./PluginServer.ts"
+import { environment, type PluginServer, scriptPath, type StdioServer } from "./PluginServer.ts"
 import * as Readme from "./readme.ts"
 
 /** Lists what the folder of the bundle holds. */
@@ -37,12 +37,7 @@ export const files = Effect.fnUntraced(function* (
   return bundle
 })
 
-const manifest = (
-  details: Details,
-  { tools }: Subject,
-  server: Extract<PluginServer, { type: "stdio" }>,
-  hasIcon: boolean
-) => ({
+const manifest = (details: Details, { tools }: Subject, server: StdioServer, hasIcon: boolean) => ({
   manifest_version: "0.3",
   name: details.name,
   display_name: details.displayName,

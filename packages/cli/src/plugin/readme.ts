@@ -17,7 +17,10 @@ export const ofPlugin = (details: Details, subject: Subject, server: PluginServe
     "```",
     "",
     "For a whole organization, `admin/managed-settings.json` suggests how its administrators hand the server out, and which",
-    "tools ask before each call."
+    "tools ask before each call.",
+    ...(server.type === "http" && Object.keys(server.userConfig).length > 0
+      ? ["It has no token: they add a `headersHelper` that gives each person's."]
+      : [])
   ])
 
 /** The README of an MCP bundle. */
@@ -36,7 +39,7 @@ const readme = (
     text(details.description),
     "",
     server.type === "http"
-      ? `It connects Claude to ${server.url}, and holds no secret: you sign in at the server, which decides on each call what your roles allow.`
+      ? `It connects Claude to ${server.url}, and holds no secret: you ${Object.keys(server.userConfig).length > 0 ? "give your own token when you install it" : "sign in at the server"}. The server decides on each call what your roles allow.`
       : "Its server runs on your machine, with Node 22.19 or newer, and is one file, `server/main.mjs`, with everything that it needs; nothing is downloaded when it starts.",
     "",
     "## Tools",
@@ -70,7 +73,7 @@ const row = (tool: SubjectTool): string => {
 }
 
 const settings = (server: PluginServer): ReadonlyArray<string> => {
-  if (server.type === "http" || Object.keys(server.userConfig).length === 0) return []
+  if (Object.keys(server.userConfig).length === 0) return []
   return [
     "## Settings",
     "",

@@ -49,12 +49,15 @@ const transport = ({ name, path, raw }: DeclaredServer): ReadonlyArray<FileFault
 }
 
 const memberSecrets = ({ name, path, raw }: DeclaredServer): ReadonlyArray<FileFault> => {
-  const oauth = textsOf(raw["oauth"])
+  const { clientId = "", ...oauth } = textsOf(raw["oauth"])
+  // The id of a public client is random with some authorization servers, and is no secret.
+  const idKind = kindIn(clientId)
   const args = Object.fromEntries(listOf(raw["args"]).map((arg, index) => [`argument ${index + 1}`, arg]))
   const found = [
     ...secretsIn(textsOf(raw["headers"])).map((each) => ({ ...each, in: "headers" })),
     ...secretsIn(textsOf(raw["env"])).map((each) => ({ ...each, in: "env" })),
     ...secretsIn(oauth).map((each) => ({ ...each, in: "oauth" })),
+    ...(idKind === undefined ? [] : [{ at: "clientId", kind: idKind, in: "oauth" }]),
     ...secretsIn(args).map((each) => ({ ...each, in: "args" }))
   ]
   const flags = listOf(raw["args"]).flatMap((arg) => {
