@@ -22,6 +22,7 @@ import type * as Scope from "effect/Scope"
 import type { Audit } from "../Audit.ts"
 import * as Authority from "./bench/authority.ts"
 import { callersOf, withEveryRole } from "./bench/callers.ts"
+import type { Egress } from "./bench/egress.ts"
 import { sample } from "./bench/sample.ts"
 import { start } from "./bench/start.ts"
 import type { BenchFault } from "./Check.ts"
@@ -95,6 +96,8 @@ export interface Instance {
   readonly services: ReadonlyMap<string, Context.Context<never>>
   readonly executions: ReadonlyArray<Execution>
   readonly upstream: ReadonlyArray<UpstreamRequest>
+  /** What has left this process by sockets since the layers began to be built, whichever instance sent it. */
+  readonly egress: Egress
   /** What the audit trail was told, the records of writes that begin included. */
   readonly records: ReadonlyArray<AuditTrail.AuditRecord>
   /** Whatever was logged, printed, traced or recorded, as text, by the way that it took. */

@@ -4,10 +4,11 @@
 import * as Scrubber from "@ferrule/core/Scrubber"
 import * as Effect from "effect/Effect"
 import { inspect } from "node:util"
-import { call } from "../internal/Call.ts"
 import { callable } from "../internal/callable.ts"
 import type { Probe } from "../internal/Check.ts"
+import { type Departure, departuresOf, isNothing } from "../internal/departures.ts"
 import { leaksIn } from "../internal/leaks.ts"
+import { watchUpstream } from "../internal/watchUpstream.ts"
 
 export const printedServices: Probe = {
   info: {
@@ -21,17 +22,23 @@ export const printedServices: Probe = {
   limit: 60,
   run: Effect.fnUntraced(function* (bench) {
     const tools = callable(bench)
-    const instance = yield* bench.start()
-    for (const { arguments: args, caller, era, tool } of tools) {
-      yield* call(yield* instance.connect(caller, era), tool.name, args)
+    const watch = watchUpstream()
+    const instance = yield* bench.start({ upstream: watch.upstream })
+    const departures: Array<Departure> = []
+    for (const one of tools) {
+      departures.push(yield* departuresOf(instance, watch, yield* instance.connect(one.caller, one.era), one))
     }
     const services = new Map([...instance.services.values()].flatMap(({ mapUnsafe }) => [...mapUnsafe]))
     const own = instance.secrets().filter(({ what }) => what !== "a caller's token")
     if (own.length === 0) {
-      return {
-        notSeen:
-          "Its handlers held no credential that could be seen: none was watched by the scrubber or sent upstream over fetch."
-      }
+      return departures.every(isNothing)
+        ? {
+            notApplicable: `It holds no credential: none is watched by the scrubber, and nothing that could carry one left this process while each of its tools was called.`
+          }
+        : {
+            notSeen:
+              "Its handlers held no credential that could be seen: none was watched by the scrubber or sent in a header of HTTP."
+          }
     }
     const faults = Array.from(services).flatMap(([key, service]) =>
       isEffects(key)

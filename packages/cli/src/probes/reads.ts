@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { type Called, call, cut, exchangeOf } from "../internal/Call.ts"
 import { callable, callableWrites } from "../internal/callable.ts"
 import type { Fault, Probe } from "../internal/Check.ts"
+import { type Departure, departuresOf, spokenTo, unseenOf } from "../internal/departures.ts"
 import type { JsonSchema } from "../internal/Subject.ts"
 import { watchUpstream } from "../internal/watchUpstream.ts"
 
@@ -21,17 +22,19 @@ export const readsOnlyRead: Probe = {
   run: Effect.fnUntraced(function* (bench) {
     const reads = callable(bench).filter(({ tool }) => tool.kind === "read")
     if (reads.length === 0) return { notApplicable: "it has no read that anybody may call" }
-    const seen = yield* Effect.forEach(
-      reads,
-      Effect.fnUntraced(function* ({ arguments: args, caller, era, tool }) {
-        const watch = watchUpstream()
-        const instance = yield* bench.start({ upstream: watch.upstream })
-        const called = yield* call(yield* instance.connect(caller, era), tool.name, args)
-        return { called, sent: watch.sent.filter(({ isGrant }) => !isGrant) }
-      }),
-      { concurrency: 4 }
-    )
+    const watch = watchUpstream()
+    const instance = yield* bench.start({ upstream: watch.upstream })
+    const departures: Array<Departure> = []
+    for (const one of reads) {
+      departures.push(yield* departuresOf(instance, watch, yield* instance.connect(one.caller, one.era), one))
+    }
+    const seen = departures.map(({ called, others, sent }) => ({
+      called,
+      sent: [...sent, ...others].filter(({ isGrant }) => !isGrant)
+    }))
     const requests = seen.flatMap(({ sent }) => sent)
+    const spoken = spokenTo(departures)
+    const unseen = unseenOf(departures)
     return {
       faults: seen.flatMap(({ called, sent }) =>
         sent
@@ -42,7 +45,11 @@ export const readsOnlyRead: Probe = {
             evidence: cut(`${called.tool} ${JSON.stringify(called.arguments)}`)
           }))
       ),
-      note: `${requests.length} requests of ${reads.length} reads; what they do by other ways than HTTP can't be seen`,
+      note: [
+        `${requests.length} requests of ${reads.length} reads`,
+        ...(spoken.length === 0 ? [] : [`what they say to ${spoken.join(", ")} is no HTTP and was not judged`]),
+        ...(unseen === undefined ? [] : [`what goes by ${unseen} can't be seen`])
+      ].join("; "),
       transcript: seen
         .filter(({ sent }) => sent.length > 0)
         .map(({ called, sent }) => ({

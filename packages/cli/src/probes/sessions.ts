@@ -3,14 +3,16 @@
  */
 import * as Effect from "effect/Effect"
 import { identityNote } from "../internal/bench/note.ts"
+import { shown } from "../internal/bench/upstream.ts"
 import { call, cut } from "../internal/Call.ts"
 import { callable, callableWrites } from "../internal/callable.ts"
 import type { Fault, Probe } from "../internal/Check.ts"
+import { type Departure, departuresOf, isNothing, spokenTo, unseenOf } from "../internal/departures.ts"
 import { leaksIn } from "../internal/leaks.ts"
 import { callOf, nobody, strangeTokens, takesTokens } from "../internal/tokenCalls.ts"
-import { grantOf, withoutSubject } from "../internal/tokenExchange.ts"
+import { withoutSubject } from "../internal/tokenExchange.ts"
+import { watchUpstream } from "../internal/watchUpstream.ts"
 import { exchange, said } from "../internal/wire.ts"
-import type { Exchange } from "../Report.ts"
 
 export const passthrough: Probe = {
   info: {
@@ -24,54 +26,78 @@ export const passthrough: Probe = {
   limit: 90,
   run: Effect.fnUntraced(function* (bench) {
     const tools = callable(bench)
-    const seen: Array<{ readonly text: string; readonly url: string }> = []
-    let exchanges = 0
-    const instance = yield* bench.start({
-      upstream: async (request, next) => {
-        const grant = await grantOf(request)
-        if (grant !== undefined) exchanges++
-        const body = grant === undefined ? await request.clone().text() : withoutSubject(grant)
-        seen.push({ text: [request.url, ...[...request.headers].flat(), body].join("\n"), url: request.url })
-        return next()
-      }
-    })
+    if (tools.length === 0) return nobody
+    const watch = watchUpstream()
+    const instance = yield* bench.start({ upstream: watch.upstream })
+    const departures: Array<Departure> = []
     const faults: Array<Fault> = []
-    const transcript: Array<Exchange> = []
-    for (const { arguments: args, caller, era, tool } of tools) {
-      const token = yield* instance.token(caller)
-      const signature = token.split(".")[2] ?? token
-      const before = seen.length
-      const client = yield* instance.connect(caller, era, { tokenOf: () => token })
-      yield* call(client, tool.name, args)
-      const sent = seen.slice(before)
-      if (sent[0] !== undefined && transcript.length < 3) {
-        const [{ url }] = [sent[0]]
-        const { headers, method } = instance.upstream.find((each) => each.url === url)!
-        transcript.push({
-          what: `${tool.name} asks upstream`,
-          sent: `${method} ${url} ${JSON.stringify(headers)}`,
-          answered: "",
-          millis: 0
+    for (const one of tools) {
+      const token = yield* instance.token(one.caller)
+      const client = yield* instance.connect(one.caller, one.era, { tokenOf: () => token })
+      const departure = yield* departuresOf(instance, watch, client, one)
+      departures.push(departure)
+      const secrets = [token, token.split(".")[2] ?? token].map((value) => ({ what: "the caller's token", value }))
+      const [leak] = textsOf(departure).flatMap(({ text, to }) =>
+        leaksIn(text, secrets).map(({ form }) => ({ form, to }))
+      )
+      if (leak !== undefined) {
+        faults.push({
+          subject: one.tool.name,
+          message: `sends the caller's token upstream, ${leak.form}`,
+          evidence: `to ${leak.to}`
         })
       }
-      const secrets = [token, signature].map((value) => ({ what: "the caller's token", value }))
-      const [leak] = sent.flatMap(({ text }) => leaksIn(text, secrets))
-      if (leak !== undefined) {
-        faults.push({ subject: tool.name, message: `sends the caller's token upstream, ${leak.form}` })
-      }
     }
-    if (seen.length === 0) {
+    const requests = departures.flatMap(({ others, sent }) => [...sent, ...others])
+    const spoken = spokenTo(departures)
+    const unseen = unseenOf(departures)
+    if (departures.every(isNothing)) {
       return {
-        notSeen: "No handler sent a request by Effect's HttpClient over fetch, which is the only way that is watched."
+        notApplicable: `It has no upstream that a token could be passed on to: while each of its tools was called, no request, message, connection, program or thread left this process.`
       }
     }
+    if (faults.length === 0 && unseen !== undefined) {
+      return {
+        notSeen: `${requests.length} requests to upstreams hold no token of a caller. What went by ${unseen} can't be seen.`
+      }
+    }
+    const grants = requests.filter(({ isGrant }) => isGrant).length
     return {
       faults,
-      note: `${tools.length} tools, ${seen.length} requests to upstreams over fetch${exchanges === 0 ? "" : `, ${exchanges} of them to a token endpoint, which may be handed it to exchange`}`,
-      transcript
+      note: [
+        `${tools.length} tools, ${requests.length} requests to upstreams`,
+        ...(grants === 0 ? [] : [`${grants} of them to a token endpoint, which may be handed it to exchange`]),
+        ...(spoken.length === 0 ? [] : [`what was said to ${spoken.join(", ")} otherwise than by HTTP`])
+      ].join(", "),
+      transcript: departures.slice(0, 3).flatMap(({ called, others, sent }) => {
+        const [first] = [...sent, ...others]
+        if (first === undefined) return []
+        const { headers, method, url } = first
+        return [
+          {
+            what: `${called.tool} asks upstream`,
+            sent: `${method} ${url.href} ${JSON.stringify(shown(headers))}`,
+            answered: "",
+            millis: 0
+          }
+        ]
+      })
     }
   })
 }
+
+/** All that may not hold the token; it may be handed to a token endpoint to be exchanged. */
+const textsOf = ({
+  messages,
+  others,
+  sent
+}: Departure): ReadonlyArray<{ readonly to: string; readonly text: string }> => [
+  ...[...sent, ...others].map(({ body, headers, isGrant, url }) => ({
+    to: url.origin,
+    text: [url.href, ...[...headers].flat(), isGrant ? withoutSubject(new URLSearchParams(body)) : body].join("\n")
+  })),
+  ...messages
+]
 
 export const rotation: Probe = {
   info: {

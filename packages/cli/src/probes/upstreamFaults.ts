@@ -8,6 +8,7 @@ import type { Bench } from "../internal/Bench.ts"
 import { type Called, call, cut, exchangeOf, outcomeOf } from "../internal/Call.ts"
 import { type Callable, callable } from "../internal/callable.ts"
 import type { Fault, Probe } from "../internal/Check.ts"
+import { departuresOf, isNothing } from "../internal/departures.ts"
 import { tally } from "../internal/tally.ts"
 import { watchKeys } from "../internal/watchKeys.ts"
 import { says, type Sent, watchUpstream } from "../internal/watchUpstream.ts"
@@ -24,10 +25,18 @@ export const upstreamFaults: Probe = {
   limit: 150,
   run: Effect.fnUntraced(function* (bench) {
     const tools = callable(bench)
-    const asking = (yield* Effect.forEach(tools, (one) => asksUpstream(bench, one), { concurrency: 4 })).filter(
-      ({ asks }) => asks
-    )
-    if (asking.length === 0) return { notApplicable: "no tool asked an upstream by Effect's HttpClient" }
+    const departures = yield* departuresOfEach(bench, tools)
+    const asking = departures.filter(({ sent }) => sent.some(({ isGrant }) => !isGrant))
+    const others = departures.filter((each) => !asking.includes(each) && !isNothing(each))
+    const unjudged =
+      others.length === 0
+        ? []
+        : [
+            `${others.map(({ one }) => one.tool.name).join(", ")} could not be judged: what they ask is asked by another way than Effect's HttpClient over fetch, where no fault can be put in between`
+          ]
+    if (asking.length === 0) {
+      return others.length > 0 ? { notSeen: unjudged.join("") } : { notApplicable: "no tool asks an upstream" }
+    }
     const seen = yield* Effect.forEach(
       asking.flatMap(({ one }) => troubles.map((trouble) => ({ one, trouble }))),
       ({ one, trouble }) => Effect.scoped(withTrouble(bench, one, trouble)),
@@ -36,7 +45,7 @@ export const upstreamFaults: Probe = {
     )
     return {
       faults: tally(seen.flatMap(faultsOf)),
-      note: `${troubles.length} faults over ${asking.length} of ${tools.length} tools`,
+      note: [`${troubles.length} faults over ${asking.length} of ${tools.length} tools`, ...unjudged].join("; "),
       transcript: seen
         .filter(({ one }) => one === asking[0]!.one)
         .map(({ first, trouble }) => exchangeOf(`its upstream ${trouble.what}`, first))
@@ -44,11 +53,16 @@ export const upstreamFaults: Probe = {
   })
 }
 
-const asksUpstream = Effect.fnUntraced(function* (bench: Bench, one: Callable) {
+const departuresOfEach = Effect.fnUntraced(function* (bench: Bench, tools: ReadonlyArray<Callable>) {
   const watch = watchUpstream()
   const instance = yield* bench.start({ upstream: watch.upstream })
-  yield* call(yield* instance.connect(one.caller, one.era), one.tool.name, one.arguments)
-  return { one, asks: watch.sent.some(({ isGrant }) => !isGrant) }
+  return yield* Effect.forEach(
+    tools,
+    Effect.fnUntraced(function* (one) {
+      const client = yield* instance.connect(one.caller, one.era)
+      return { one, ...(yield* departuresOf(instance, watch, client, one)) }
+    })
+  )
 })
 
 type Class = "ValidationError" | "AuthorizationError" | "TransientError"

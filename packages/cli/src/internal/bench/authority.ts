@@ -11,6 +11,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { TokenChange } from "../Bench.ts"
 import { BenchFault } from "../Check.ts"
+import { isOurs } from "./egress.ts"
 
 export interface Authority {
   readonly issuer: string
@@ -33,6 +34,7 @@ export const make: Effect.Effect<Authority, BenchFault, Scope.Scope> = Effect.ge
   let own = yield* newKeys("ferrule-audit-1")
   let count = 1
   const { port } = yield* listen(() => own.set)
+  yield* isOurs(port)
   const issuer = `http://127.0.0.1:${port}`
   const rotate = Effect.gen(function* () {
     own = yield* newKeys(`ferrule-audit-${++count}`)

@@ -32,6 +32,7 @@ import { version } from "../../version.ts"
 import type { Arguments, Caller, Era, Execution, Instance, StartOptions } from "../Bench.ts"
 import { BenchFault } from "../Check.ts"
 import * as Authority from "./authority.ts"
+import * as Egress from "./egress.ts"
 import { send } from "./rawRequest.ts"
 import * as Recorder from "./recorder.ts"
 import { shared } from "./store.ts"
@@ -47,6 +48,8 @@ export const start = Effect.fnUntraced(function* (
   const scope = yield* scopeThatEnds(patience)
   const build = building(scope, patience)
   const recorder = yield* Scope.provide(Recorder.make, scope)
+  const recognition = Egress.leaveOut(yield* Scope.provide(Egress.watch, scope))
+  const { egress } = recognition
   const upstream = Upstream.make(options.upstream)
   const executions: Array<Execution> = []
   const records: Array<AuditRecord> = []
@@ -82,6 +85,7 @@ export const start = Effect.fnUntraced(function* (
   const { identity, url } = yield* Effect.gen(function* () {
     const port = yield* freePort
     const url = `http://127.0.0.1:${port}/mcp`
+    yield* Scope.provide(Egress.isOurs(port), scope)
     const identity = yield* build(
       identityOf({ issuer: authority.issuer, jwks: authority.jwks, audience: url }),
       `The identity of ${name}`
@@ -90,8 +94,14 @@ export const start = Effect.fnUntraced(function* (
       // It asks for keys within a few seconds, and a machine that is busy with probes may not answer in that time.
       Effect.retry({ times: 2 })
     )
+    const { authenticate, ...rest } = Context.get(identity, Identity)
+    const recognising = Identity.of({
+      ...rest,
+      // An authorization server may be asked about the caller's token, which is no upstream.
+      authenticate: (credentials) => recognition.within(authenticate(credentials))
+    })
     const server = Mcp.layerHttpServer(served, { ...options.http, port }).pipe(
-      Layer.provide(Layer.succeedContext(identity)),
+      Layer.provide(Layer.succeedContext(Context.add(identity, Identity, recognising))),
       // `any`: what the connector requires is what its audit's layers give, as the type of `Audit.make` says.
       // oxlint-disable-next-line typescript/no-explicit-any
       Layer.provide(Layer.succeedContext(services as Context.Context<any>))
@@ -112,12 +122,19 @@ export const start = Effect.fnUntraced(function* (
     executions,
     records,
     upstream: upstream.requests,
+    egress,
     output: recorder.output,
     services: new Map(Array.from(programs, ([name, program]) => [name, program.services])),
     secrets: () => [
       ...Array.from(tokens, (value) => ({ what: "a caller's token", value })),
       ...Array.from(recorder.watched, (value) => ({ what: "a credential that the connector watches", value })),
-      ...Array.from(upstream.credentials, (value) => ({ what: "a credential that was sent upstream", value }))
+      ...Array.from(
+        new Set([
+          ...upstream.credentials,
+          ...egress.since(0).requests.flatMap(({ headers }) => Upstream.credentialsIn(headers))
+        ]),
+        (value) => ({ what: "a credential that was sent upstream", value })
+      )
     ],
     token,
     rotateKeys: authority.rotate,

@@ -30,10 +30,7 @@ export const make = (answer: StartOptions["upstream"]): Upstream => {
     const recording: typeof globalThis.fetch = async (input, init) => {
       const request = new Request(input, init)
       requests.push({ method: request.method, url: request.url, headers: shown(request.headers) })
-      for (const [name, value] of request.headers) {
-        // Of "Bearer abc" it is the second word that is the secret.
-        if (isCredential(name)) credentials.add(value.slice(value.lastIndexOf(" ") + 1))
-      }
+      for (const credential of credentialsIn(request.headers)) credentials.add(credential)
       if (answer === undefined) return fetch(request)
       const original = request.clone()
       const ended = aborted(init?.signal ?? request.signal)
@@ -62,11 +59,15 @@ export const make = (answer: StartOptions["upstream"]): Upstream => {
   }
 }
 
+/** What headers hold of credentials: of "Bearer abc" it is the second word that is the secret. */
+export const credentialsIn = (headers: Headers): ReadonlyArray<string> =>
+  Array.from(headers).flatMap(([name, value]) => (isCredential(name) ? [value.slice(value.lastIndexOf(" ") + 1)] : []))
+
 const isCredential = (name: string) =>
   name !== "idempotency-key" && /auth|cookie|token|secret|key|signature/i.test(name)
 
 /** A credential is shown as the beginning of its hash, which is enough to tell two apart. */
-const shown = (headers: Headers): Readonly<Record<string, string>> =>
+export const shown = (headers: Headers): Readonly<Record<string, string>> =>
   Object.fromEntries(
     Array.from(headers, ([name, value]) => [name, isCredential(name) ? `sha256:${hashOf(value)}` : value])
   )

@@ -1,0 +1,184 @@
+import { assert, describe, it, vi } from "@effect/vitest"
+import { Effect } from "effect"
+import { execFile } from "node:child_process"
+import { createSocket } from "node:dgram"
+import * as Http from "node:http"
+import * as Http2 from "node:http2"
+import { connect, createServer } from "node:net"
+import { Worker } from "node:worker_threads"
+import { printedServices } from "../../src/probes/printing.ts"
+import { readsOnlyRead } from "../../src/probes/reads.ts"
+import { passthrough } from "../../src/probes/sessions.ts"
+import { upstreamFaults } from "../../src/probes/upstreamFaults.ts"
+import { type Ask, asking, quiet } from "../fixtures/clients.ts"
+import { findings } from "../fixtures/probing.ts"
+
+vi.setConfig({ testTimeout: 60_000 })
+
+const byFetch = (url: string, token: string) =>
+  fetch(`${url}/things`, { headers: { authorization: `Bearer ${token}` } })
+
+const byHttp = (url: string, options: Http.RequestOptions, body = "") =>
+  new Promise((resolve, reject) => {
+    const request = Http.request(url, { agent: false, ...options }, (response) => {
+      response.resume().on("end", resolve)
+    })
+    request.on("error", reject)
+    request.write(body.slice(0, 10))
+    request.end(body.slice(10))
+  })
+
+/** A protocol of its own: a line each way. */
+const byLine = (url: string, line: string) =>
+  new Promise((resolve, reject) => {
+    const socket = connect(Number(new URL(url).port), "127.0.0.1")
+    socket.on("data", () => resolve(socket.end())).on("error", reject)
+    socket.write(`${line}\n`)
+  })
+
+const lines = () => createServer((socket) => socket.on("data", () => socket.write("ok\n")).on("error", () => undefined))
+
+const byHttp2 = (url: string) =>
+  new Promise((resolve, reject) => {
+    const session = Http2.connect(url).on("error", reject)
+    session
+      .request({ ":path": "/things" })
+      .on("end", () => resolve(session.close()))
+      .resume()
+  })
+
+describe("C06, a caller's token that is passed on", () => {
+  const finds = (what: string, ask: Ask, server?: Parameters<typeof asking>[1]) =>
+    it.live(`is found ${what}`, () =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* findings(passthrough, asking(ask, server)), [
+          "look sends the caller's token upstream, as it is"
+        ])
+      })
+    )
+
+  finds("in a header of the global fetch", byFetch)
+  finds("where fetch sends it without being waited for", async (url, token) => void byFetch(url, token))
+  finds("in the address that node:http asks", (url, token) => byHttp(`${url}/?token=${token}`, {}))
+  finds("in a body in chunks", (url, token) =>
+    byHttp(url, { method: "POST", headers: { "transfer-encoding": "chunked" } }, JSON.stringify({ token }))
+  )
+  finds("in a protocol that is no HTTP", (url, token) => byLine(url, `AUTH ${token}`), lines)
+
+  it.live("passes where another client sends none, or sends it to be exchanged", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(
+        yield* findings(
+          passthrough,
+          asking((url) => fetch(`${url}/things`))
+        ),
+        []
+      )
+      const exchanging = asking((url, token) =>
+        fetch(`${url}/token`, {
+          method: "POST",
+          body: new URLSearchParams({
+            grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+            subject_token: token
+          })
+        })
+      )
+      assert.deepStrictEqual(yield* findings(passthrough, exchanging), [])
+      assert.deepStrictEqual(
+        yield* findings(
+          passthrough,
+          asking((url) => byLine(url, "PING"), lines)
+        ),
+        []
+      )
+    })
+  )
+
+  it.live("is nothing to judge where nothing leaves the process", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* findings(passthrough, quiet), [
+        "It has no upstream that a token could be passed on to: while each of its tools was called, no request, message, connection, program or thread left this process."
+      ])
+    })
+  )
+
+  const unseen = (way: string, ask: Ask, server?: Parameters<typeof asking>[1]) =>
+    it.live(`is not said to be absent from ${way}`, () =>
+      Effect.gen(function* () {
+        const [said, ...more] = yield* findings(passthrough, asking(ask, server))
+        assert.deepStrictEqual(more, [])
+        assert.match(said!.replace(/127\.0\.0\.1:\d+/, "upstream"), new RegExp(`What went by ${way} can't be seen\\.$`))
+      })
+    )
+
+  unseen("a connection to upstream", byHttp2, () => Http2.createServer((_, response) => response.end("{}")))
+  unseen("a program that was started", () => new Promise((resolve) => execFile("true", resolve)))
+  unseen(
+    "a thread that was started",
+    () => new Promise((resolve) => new Worker("", { eval: true }).on("exit", resolve))
+  )
+  unseen("a datagram socket", () => new Promise<void>((resolve) => createSocket("udp4").close(resolve)))
+})
+
+describe("F07, a read that changes something", () => {
+  it.live("is found where another client than Effect's asks", () =>
+    Effect.gen(function* () {
+      const posting = asking((url) => fetch(`${url}/views`, { method: "POST" }))
+      assert.deepStrictEqual(yield* findings(readsOnlyRead, posting), ["look sends a POST to /views"])
+      const deleting = asking((url) => byHttp(`${url}/views/1`, { method: "DELETE" }))
+      assert.deepStrictEqual(yield* findings(readsOnlyRead, deleting), ["look sends a DELETE to /views/1"])
+      assert.deepStrictEqual(
+        yield* findings(
+          readsOnlyRead,
+          asking((url) => fetch(`${url}/views`))
+        ),
+        []
+      )
+    })
+  )
+})
+
+describe("D05, a credential that is printed", () => {
+  it.live("is found where another client than Effect's has sent it", () =>
+    Effect.gen(function* () {
+      const sending = asking((url, _, own) => fetch(url, { headers: { "x-api-key": own } }))
+      assert.deepStrictEqual(yield* findings(printedServices, sending), [
+        "clients/Vault shows a credential that was sent upstream, as it is, when it is printed"
+      ])
+    })
+  )
+
+  it.live("is nothing to judge where none is held and nothing leaves, and open where something does", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* findings(printedServices, quiet), [
+        "It holds no credential: none is watched by the scrubber, and nothing that could carry one left this process while each of its tools was called."
+      ])
+      assert.deepStrictEqual(
+        yield* findings(
+          printedServices,
+          asking((url) => fetch(url))
+        ),
+        [
+          "Its handlers held no credential that could be seen: none was watched by the scrubber or sent in a header of HTTP."
+        ]
+      )
+    })
+  )
+})
+
+describe("E03, an upstream that fails", () => {
+  it.live("is not judged where no fault can be put in between, and is nothing where none is asked", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(
+        yield* findings(
+          upstreamFaults,
+          asking((url) => byHttp(url, {}))
+        ),
+        [
+          "look could not be judged: what they ask is asked by another way than Effect's HttpClient over fetch, where no fault can be put in between"
+        ]
+      )
+      assert.deepStrictEqual(yield* findings(upstreamFaults, quiet), ["no tool asks an upstream"])
+    })
+  )
+})
