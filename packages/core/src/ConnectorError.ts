@@ -4,7 +4,7 @@
  * `ValidationError`: fix these arguments. `AuthorizationError`: stop. `TransientError`: wait, then repeat the same call.
  * Everything that an upstream can do to a connector is one of the three; the `Upstream` module sorts HTTP responses,
  * client errors, timeouts and SQL errors into them. Texts here reach the model, so they name the fault and what to do, and
- * never a rejected value or a secret.
+ * never a rejected value or a secret. The pipeline escapes line breaks and hidden characters in them.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

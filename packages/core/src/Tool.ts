@@ -107,7 +107,7 @@ interface Options<Input extends StructSchema, Output extends StructSchema, Servi
   readonly concurrency?: Limits.Concurrency
   /** When to try again after a `TransientError`; three times within ten seconds unless given. */
   readonly retry?: Schedule.Schedule<unknown, TransientError>
-  /** The largest answer, in characters of JSON (100,000). */
+  /** The largest answer, in characters of JSON, escapes included (100,000). */
   readonly maxResultSize?: number
   /** False when the tool only touches systems of its own organization (true). */
   readonly openWorld?: boolean

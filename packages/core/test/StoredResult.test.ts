@@ -85,6 +85,16 @@ describe("the result of a write", () => {
     }).pipe(Effect.provide(IdempotencyStore.layerMemory))
   )
 
+  it.effect("is as large as its text, in which what nobody would see is escaped", () =>
+    Effect.gen(function* () {
+      const hidden = "\u{e0067}".repeat(100)
+      const { call } = workshop(One, { id: hidden }, 1024)
+      const told = yield* Effect.flip(call("look", {}))
+      assert.match(told.message, /^the result has 1209 characters, more than the 1024 that may be answered/)
+      assert.deepStrictEqual((yield* workshop(One, { id: hidden }, 1209).call("look", {})).result, { id: hidden })
+    }).pipe(Effect.provide(IdempotencyStore.layerMemory))
+  )
+
   it.effect("has no fields that its schema lacks", () =>
     Effect.gen(function* () {
       const leaky = workshop(One, { id: "a", secret: "hunter2" })

@@ -217,7 +217,7 @@ export const injection: Probe = {
     id: "G03",
     title: "What people wrote into an upstream's data arrives as data, and never in an error",
     why: "Tickets, memos and names are written by strangers. In an error, which says what to do next, their words are obeyed; hidden characters carry orders that no reviewer sees.",
-    fix: "Take hidden characters out of free text in the handler, say in the output's descriptions which fields people write, and leave the texts of errors to Ferrule's Upstream.",
+    fix: "Answer with the data as JSON in which hidden characters are escaped, and nothing around it, as Ferrule does; say in the output's descriptions which fields people write, and leave the texts of errors to Ferrule's Upstream.",
     severity: "block"
   },
   limit: 60,
@@ -226,7 +226,7 @@ export const injection: Probe = {
     const results = yield* Effect.forEach(tools, (one) => calledWith(bench, one, poisoned), { concurrency: 4 })
     const refusals = yield* Effect.forEach(tools, (one) => refusedWithOrders(bench, one), { concurrency: 4 })
     const errors = refusals.filter((called) => called !== undefined)
-    const careless = results.filter(({ text }) => text.includes(hidden[0]!)).map(({ tool }) => tool)
+    const careless = results.filter(({ text }) => handsOnHidden(text)).map(({ tool }) => tool)
     const reached = results.filter(
       ({ isError, result }) => !isError && JSON.stringify(result).includes("ignore previous")
     )
@@ -235,7 +235,8 @@ export const injection: Probe = {
         ...reached.flatMap(faultsOfResult),
         ...(careless.length === 0 ? [] : [handsOn(bench, careless)]),
         ...errors
-          .filter(({ error, text }) => /ignore previous|\u200b/u.test(`${text}${JSON.stringify(error)}`))
+          .map((called) => ({ ...called, said: `${called.text}${JSON.stringify(called.error)}` }))
+          .filter(({ said }) => said.includes("ignore previous") || handsOnHidden(said))
           .map(({ text, tool }) => ({
             subject: tool,
             message: "repeats in an error what its upstream said",
@@ -250,11 +251,13 @@ export const injection: Probe = {
   })
 }
 
-/** Somebody may want them, as in a name of two scripts, so it blocks nothing. */
+const handsOnHidden = (text: string): boolean => [...hidden].some((character) => text.includes(character))
+
+/** In the text that models are given. The data beside it is exact, and programs read that. */
 const handsOn = ({ connector }: Bench, tools: ReadonlyArray<string>): Fault => ({
   subject: connector.name,
   message: `hands on hidden characters that people wrote, in the results of ${tools.length === 1 ? "one tool" : `${tools.length} tools`}`,
-  evidence: `U+200B, U+202E and U+E0041 reach the model as they are: ${tools.join(", ")}`,
+  evidence: `U+200B, U+202E or U+E0041 reach the model as they are: ${tools.join(", ")}`,
   severity: "warn"
 })
 

@@ -13,7 +13,6 @@ import { ask, handlers, workshop } from "../fixtures/workshop.ts"
 vi.setConfig({ testTimeout: 60_000 })
 
 const tools = ["list_parts", "order_part", "pin_note", "book_bench"]
-const hidden = "workshop hands on hidden characters that people wrote, in the results of 4 tools"
 
 describe("G01, results", () => {
   it.live("passes where they keep to the schema", () =>
@@ -75,9 +74,24 @@ describe("G02, a flood", () => {
 })
 
 describe("G03, orders in data", () => {
-  it.live("finds hidden characters, which a team may accept", () =>
+  it.live("passes where the text has them as data, and hidden characters as escapes", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* findings(injection, workshop()), [hidden])
+      assert.deepStrictEqual(yield* findings(injection, workshop()), [])
+    })
+  )
+
+  it.live("finds a proxy that writes the text anew, with the hidden characters as they are", () =>
+    Effect.gen(function* () {
+      const careless = yield* findings(injection, workshop(), {
+        proxy: (call) => async (params, options) => {
+          const answer = await call(params, options)
+          if (answer.isError === true) return answer
+          return { ...answer, content: [{ type: "text", text: JSON.stringify(answer.structuredContent) }] }
+        }
+      })
+      assert.deepStrictEqual(careless, [
+        "workshop hands on hidden characters that people wrote, in the results of 4 tools"
+      ])
     })
   )
 
@@ -97,7 +111,6 @@ describe("G03, orders in data", () => {
         }
       })
       assert.deepStrictEqual(yield* findings(injection, frank), [
-        hidden,
         "list_parts repeats in an error what its upstream said"
       ])
     })
@@ -113,10 +126,10 @@ describe("G03, orders in data", () => {
           return { ...answer, content: [{ type: "text", text: `Here it is: ${said}` }] }
         }
       })
-      assert.deepStrictEqual(chatty, [
-        ...tools.map((name) => `${name} mixes what its upstream says with what it says itself`),
-        hidden
-      ])
+      assert.deepStrictEqual(
+        chatty,
+        tools.map((name) => `${name} mixes what its upstream says with what it says itself`)
+      )
     })
   )
 })

@@ -10,8 +10,9 @@ import * as Schema from "effect/Schema"
 import { AuthorizationError, ResultUnavailable, ValidationError } from "../ConnectorError.ts"
 import { type Registry, Scrubber } from "../Scrubber.ts"
 import type * as Tool from "../Tool.ts"
+import { legible } from "./legible.ts"
 
-/** A result in its wire form: the JSON value, and its one text. */
+/** A result in its wire form: the JSON value, and its one text, in which what nobody would see is escaped. */
 export interface Answer {
   readonly value: Readonly<Record<string, unknown>>
   readonly json: string
@@ -64,7 +65,7 @@ const answerWith = (tool: Tool.Any, value: unknown, scrubber: Registry): Result.
     const said = `The handler of ${tool.name} returned what its output refuses: ${faults(encoded.failure)}`
     return Result.fail(new Error(said))
   }
-  const answer = scrubbed(tool, { value: encoded.success, json: JSON.stringify(encoded.success) }, scrubber)
+  const answer = scrubbed(tool, { value: encoded.success, json: textOf(encoded.success) }, scrubber)
   return answer === undefined
     ? Result.fail(
         new Error(`The handler of ${tool.name} returned a secret where its output has no room for <redacted>`)
@@ -72,12 +73,14 @@ const answerWith = (tool: Tool.Any, value: unknown, scrubber: Registry): Result.
     : Result.succeed(answer)
 }
 
+const textOf = (value: Answer["value"]): string => legible(JSON.stringify(value))
+
 /** The answer without secrets; none when its output refuses what is left, or the secret lies across its parts. */
 const scrubbed = (tool: Tool.Any, answer: Answer, scrubber: Registry): Answer | undefined => {
   // One text for the whole, so that an answer without secrets is searched once and never copied.
   if (scrubber.scrub(answer.json) === answer.json) return answer
   const value = scrubber.scrubValue(answer.value)
-  const json = JSON.stringify(value)
+  const json = textOf(value)
   return scrubber.scrub(json) === json && Result.isSuccess(tool.output.decode(value)) ? { value, json } : undefined
 }
 
@@ -136,7 +139,7 @@ export const read = (tool: Tool.AnyWrite, text: string | undefined, settledAt: n
   return {
     text: text ?? "",
     doneAt,
-    kept: value === undefined ? unreadable : { _tag: "Answer", answer: { value, json: JSON.stringify(value) } }
+    kept: value === undefined ? unreadable : { _tag: "Answer", answer: { value, json: textOf(value) } }
   }
 }
 

@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import { type AuditRecord, AuditTrail } from "../AuditTrail.ts"
 import { Internal, type Refusal, TransientError, ValidationError } from "../ConnectorError.ts"
 import { type IdempotencyKey, ignoredDifferences } from "../IdempotencyKey.ts"
+import { legible, legibleRefusal } from "../internal/legible.ts"
 import * as Metrics from "../internal/metrics.ts"
 import * as StoredResult from "../internal/storedResult.ts"
 import { Scrubber } from "../Scrubber.ts"
@@ -91,7 +92,8 @@ export const refusalOf = (
 ): Effect.Effect<Refusal> => {
   const error = Option.getOrUndefined(Cause.findErrorOption(cause))
   if (error !== undefined && !Cause.hasDies(cause)) {
-    return scrubbed<Refusal>(kind === "read" && error._tag === "TransientError" ? ofRead(error) : error)
+    const refusal = kind === "read" && error._tag === "TransientError" ? ofRead(error) : error
+    return Effect.map(scrubbed<Refusal>(refusal), legibleRefusal)
   }
   if (Cause.hasInterruptsOnly(cause)) {
     const applied = kind === "read" ? "no" : "unknown"
@@ -106,13 +108,13 @@ export const refusalOf = (
 const scrubbed = <A>(value: A): Effect.Effect<A> =>
   Effect.withFiber((fiber) => Effect.succeed(fiber.getRef(Scrubber).scrubValue(value)))
 
-/** Reports progress without secrets in its words. */
+/** Reports progress with neither secrets nor hidden characters in its words. */
 export const report = (progress: Progress | undefined): Progress | undefined =>
   progress &&
   ((done, total, message) =>
     message === undefined
       ? progress(done, total)
-      : Effect.flatMap(scrubbed(message), (message) => progress(done, total, message)))
+      : Effect.flatMap(scrubbed(message), (message) => progress(done, total, legible(message))))
 
 export type Progress = (progress: number, total?: number, message?: string) => Effect.Effect<void>
 

@@ -3,7 +3,8 @@
  *
  * On an error, everything is in one text block, since some clients forward only the first one, and there is no
  * `structuredContent`, since some check it against the output schema and then hide the error. The same is there as data in
- * `_meta["ferrule/error"]`. A replay's `structuredContent` is the first answer's, to the byte.
+ * `_meta["ferrule/error"]`. A replay's `structuredContent` is the first answer's, to the byte. Of a result, the text is the
+ * JSON of the same data, in which the pipeline has escaped what nobody would see; the data is exact.
  */
 import type { Issue, Refusal } from "@ferrule/core/ConnectorError"
 import type { Outcome, Replay } from "@ferrule/core/Pipeline"
