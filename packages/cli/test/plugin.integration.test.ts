@@ -1,0 +1,144 @@
+/**
+ * The plugins of two examples, in the programs that load them: Claude Code installs each from its marketplace and connects to
+ * its server, and clients that know nothing of Ferrule call the server that its `.mcp.json` declares.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { randomBytes } from "node:crypto"
+import { join } from "node:path"
+import { environmentAt, type Environment } from "./claude.ts"
+import { type Answer, type Call, callers, declared } from "./plugins/callers.ts"
+import { type Answers, answerAgain, install, packed, stateOf, temporary } from "./plugins/installed.ts"
+import * as publicNames from "./plugins/publicNames.ts"
+import { started } from "./plugins/started.ts"
+
+const quickstart = join(import.meta.dirname, "../../../examples/quickstart")
+const serviceDesk = join(import.meta.dirname, "../../../examples/service-desk")
+
+/** What each client in each era is told by the server that the plugin declares. */
+const told = Effect.fnUntraced(function* (
+  folder: string,
+  answers: Answers,
+  calls: ReadonlyArray<Call>,
+  more: Environment = {}
+) {
+  const home = yield* temporary
+  const server = declared(folder, home, answers)
+  return yield* Effect.forEach(callers, ([who, era, caller]) =>
+    Effect.map(caller(server, era, calls, { ...environmentAt(home), ...more }), (answer) => {
+      assert.strictEqual(answer.era, era, who)
+      return answer
+    })
+  )
+})
+
+/** The results of each client's calls. */
+const contents = (answers: ReadonlyArray<Answer>) =>
+  answers.map(({ results }) => results.map(({ structuredContent }) => structuredContent as Record<string, unknown>))
+
+const login: ReadonlyArray<Call> = [
+  {
+    name: "create_ticket",
+    arguments: {
+      queue: "support",
+      subject: "Can't sign in",
+      body: "My password is refused.",
+      requester: "kim@acme.example"
+    }
+  },
+  { name: "search_tickets", arguments: { text: "sign in" } }
+]
+
+/** However many clients open the ticket, and in whichever era: it is opened once, and that is the one that each finds. */
+const assertOpenedOnce = (answers: ReadonlyArray<Answer>) => {
+  const agent = ["search_tickets", "read_ticket", "list_pages", "create_ticket", "reply_to_ticket"]
+  for (const { tools } of answers) assert.deepStrictEqual(tools, [...agent, "reassign_ticket", "page_on_call"])
+  for (const [opened, found] of contents(answers)) {
+    assert.strictEqual(opened?.["id"], "T-1001")
+    const tickets = found?.["tickets"] as ReadonlyArray<{ readonly id: string }>
+    assert.deepStrictEqual(
+      tickets.map(({ id }) => id),
+      ["T-1001"]
+    )
+  }
+  assert.deepStrictEqual(
+    answers.map(({ results: [opened] }) => opened?._meta?.["ferrule/replayed"] !== undefined),
+    [false, true, true, true]
+  )
+}
+
+describe("a plugin that runs its server", () => {
+  it.live("of the quickstart is one that Claude Code connects to, and that each client reads and writes with", () =>
+    Effect.gen(function* () {
+      const folder = yield* packed("notes", join(quickstart, "connector.ts"), { stdio: join(quickstart, "main.ts") })
+      const env = environmentAt(yield* temporary)
+      yield* install(env, folder)
+      assert.strictEqual(yield* stateOf(env, folder), "✔ Connected")
+
+      const note = { topic: "deploys", text: "Fridays are frozen." }
+      const answers = yield* told(folder, {}, [
+        { name: "read_notes", arguments: { topic: note.topic } },
+        { name: "add_note", arguments: note }
+      ])
+      for (const { tools } of answers) assert.deepStrictEqual(tools, ["read_notes", "add_note"])
+      // Its notes are kept in memory, and each client starts a process.
+      for (const results of contents(answers)) assert.deepStrictEqual(results, [{ notes: [] }, { count: 1 }])
+    })
+  )
+
+  it.live("of the service desk is started with what its user answers, and opens a ticket once for all clients", () =>
+    Effect.gen(function* () {
+      const folder = yield* packed("service-desk", join(serviceDesk, "connector.ts"), {
+        stdio: join(serviceDesk, "stdio.ts"),
+        env: "DESK_DATA=${CLAUDE_PLUGIN_DATA}",
+        setting: ["DESK_USER=Your name", "DESK_ROLE=Your role", "MESSENGER_URL=The messenger"],
+        secret: "MESSENGER_TOKEN=Its token"
+      })
+      const answers = {
+        DESK_USER: "ana",
+        DESK_ROLE: "agent",
+        MESSENGER_URL: "http://127.0.0.1:4010",
+        MESSENGER_TOKEN: randomBytes(24).toString("base64url")
+      }
+      const env = environmentAt(yield* temporary)
+      yield* install(env, folder, answers)
+      assert.strictEqual(yield* stateOf(env, folder), "✔ Connected")
+      assertOpenedOnce(yield* told(folder, answers, login))
+
+      yield* answerAgain(env, folder, { DESK_ROLE: "owner" })
+      assert.match(yield* stateOf(env, folder), /^✘ Failed to connect/)
+    })
+  )
+})
+
+describe("a plugin for a server at an address", () => {
+  it.live("of the service desk sends the token that its user answers, and nothing to anywhere else", () =>
+    Effect.gen(function* () {
+      const [viewer, agent, admin] = [1, 2, 3].map(() => randomBytes(24).toString("base64url"))
+      const data = yield* temporary
+      const port = yield* started(join(serviceDesk, "http.ts"), {
+        ...environmentAt(data),
+        DESK_DATA: data,
+        DESK_PORT: "0",
+        DESK_VIEWER_TOKEN: viewer!,
+        DESK_AGENT_TOKEN: agent!,
+        DESK_ADMIN_TOKEN: admin!,
+        MESSENGER_URL: "http://127.0.0.1:4010",
+        MESSENGER_TOKEN: randomBytes(24).toString("base64url")
+      })
+      const names = yield* publicNames.serve({ "desk.acme.example": port })
+      const folder = yield* packed("service-desk", join(serviceDesk, "connector.ts"), {
+        url: "https://desk.acme.example/mcp",
+        secret: "DESK_TOKEN=Your token for the desk"
+      })
+      const env = { ...environmentAt(yield* temporary), ...names.environment }
+      yield* install(env, folder, { DESK_TOKEN: agent! })
+      assert.strictEqual(yield* stateOf(env, folder), "✔ Connected")
+      assertOpenedOnce(yield* told(folder, { DESK_TOKEN: agent! }, login, names.environment))
+
+      yield* answerAgain(env, folder, { DESK_TOKEN: "a-token-of-nobody" })
+      assert.match(yield* stateOf(env, folder), /^✘ Failed to connect — .*HTTP 401/)
+      assert.deepStrictEqual([...names.asked], ["desk.acme.example:443"])
+    })
+  )
+})

@@ -1,0 +1,89 @@
+/**
+ * Clients that know nothing of Ferrule, and call the server that a plugin's `.mcp.json` declares: the SDK's, and the
+ * Inspector's command line, each in both eras of the protocol. They are processes of their own.
+ */
+import { assert } from "@effect/vitest"
+import type { CallToolResult } from "@modelcontextprotocol/client"
+import { Effect } from "effect"
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { createRequire } from "node:module"
+import { type Environment, run } from "../claude.ts"
+import type { Answers } from "./installed.ts"
+
+/** A file with one server, and nothing left in it to be filled in. */
+export interface Declared {
+  readonly file: string
+  readonly server: string
+}
+
+/** Reads a plugin's `.mcp.json` as Claude Code does: with the folders, and with what the user answered. */
+export const declared = (folder: string, data: string, answers: Answers): Declared => {
+  const values: Answers = {
+    CLAUDE_PLUGIN_ROOT: folder,
+    CLAUDE_PLUGIN_DATA: data,
+    ...Object.fromEntries(Object.entries(answers).map(([name, value]) => [`user_config.${name}`, value]))
+  }
+  const config = readFileSync(join(folder, ".mcp.json"), "utf8").replaceAll(/\$\{([^}]+)\}/g, (reference, name) => {
+    const value = values[name]
+    assert.isDefined(value, `${reference} has a value`)
+    return value
+  })
+  const file = join(data, "mcp.json")
+  writeFileSync(file, config)
+  const [server] = Object.keys(JSON.parse(config).mcpServers)
+  return { file, server: server! }
+}
+
+export interface Call {
+  readonly name: string
+  readonly arguments: Readonly<Record<string, unknown>>
+}
+
+/** What a client was told. */
+export interface Answer {
+  readonly tools: ReadonlyArray<string>
+  readonly results: ReadonlyArray<CallToolResult>
+  readonly era: Era
+}
+
+export type Era = "legacy" | "modern"
+
+type Caller = (declared: Declared, era: Era, calls: ReadonlyArray<Call>, env: Environment) => Effect.Effect<Answer>
+
+const script = join(import.meta.dirname, "../fixtures/sdkCaller.ts")
+
+const sdk: Caller = ({ file, server }, era, calls, env) =>
+  Effect.map(json([script, file, server, era, JSON.stringify(calls)], env), (answer) => answer as Answer)
+
+const inspector = createRequire(import.meta.url).resolve(
+  "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+)
+
+const inspect: Caller = Effect.fnUntraced(function* ({ file, server }, era, calls, env) {
+  const to = ["--config", file, "--server", server, "--protocol-era", era, "--format", "json"]
+  const ask = (...args: ReadonlyArray<string>) => json([inspector, "--cli", ...to, "--method", ...args], env)
+  const { result } = (yield* ask("tools/list")) as { result: { tools: ReadonlyArray<{ name: string }> } }
+  const answers = yield* Effect.forEach(calls, ({ arguments: args, name }) =>
+    ask("tools/call", "--tool-name", name, "--tool-args-json", JSON.stringify(args))
+  )
+  const results = answers.map((answer) => (answer as { result: CallToolResult }).result)
+  // Only a server of 2026-07-28 says who it is with each result.
+  const isModern = results.every(({ _meta }) => _meta?.["io.modelcontextprotocol/serverInfo"] !== undefined)
+  return { tools: result.tools.map(({ name }) => name), results, era: isModern ? "modern" : "legacy" }
+})
+
+/** Runs a script with Node, and reads what it writes as JSON. */
+const json = Effect.fnUntraced(function* (args: ReadonlyArray<string>, env: Environment) {
+  const { code, errors, output } = yield* run(process.execPath, args, env)
+  assert.strictEqual(code, 0, output + errors)
+  return JSON.parse(output) as unknown
+})
+
+/** Each client in each era, one after the other. */
+export const callers: ReadonlyArray<readonly [who: string, era: Era, caller: Caller]> = [
+  ["the SDK's client", "legacy", sdk],
+  ["the SDK's client", "modern", sdk],
+  ["the Inspector", "legacy", inspect],
+  ["the Inspector", "modern", inspect]
+]
