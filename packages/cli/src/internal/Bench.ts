@@ -23,6 +23,7 @@ import type { Audit } from "../Audit.ts"
 import * as Authority from "./bench/authority.ts"
 import { callersOf, withEveryRole } from "./bench/callers.ts"
 import type { Egress } from "./bench/egress.ts"
+import type { Layers } from "./bench/layers.ts"
 import { sample } from "./bench/sample.ts"
 import { start } from "./bench/start.ts"
 import type { BenchFault } from "./Check.ts"
@@ -48,6 +49,11 @@ export interface UpstreamRequest {
 }
 
 export interface StartOptions {
+  /**
+   * Starts over the layers of this instance, which ends first: as another process does that has its records and upstreams,
+   * and nothing of its memory. `upstream` stays what it was.
+   */
+  readonly over?: Instance
   /** Serves this in the place of a tool; its handler stays. */
   readonly tool?: (tool: Tool.Any) => Tool.Any
   /** Stands between the pipeline and each handler. */
@@ -73,6 +79,10 @@ export const eras: ReadonlyArray<Era> = ["2025-11-25", "2026-07-28"]
 export interface Instance {
   /** The address of the endpoint. */
   readonly url: string
+  /** What it runs on, for another instance. */
+  readonly layers: Layers
+  /** Ends the server. The layers stay until the scope closes. */
+  readonly end: Effect.Effect<void>
   /** A real client, signed in as this caller, and again before its token expires; `tokenOf` gives another for each request. */
   readonly connect: (
     caller: Caller,

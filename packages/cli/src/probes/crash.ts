@@ -1,5 +1,6 @@
 /**
- * A probe of what follows when the process dies between the effect of a write and the record of its end.
+ * A probe of what follows when the process dies between the effect of a write and the record of its end: a second instance
+ * finds the records and the upstreams of the first, and nothing of its memory.
  */
 import type { IdempotencyStore } from "@ferrule/core/IdempotencyStore"
 import type * as Tool from "@ferrule/core/Tool"
@@ -9,6 +10,7 @@ import { type Called, call, cut, exchangeOf, outcomeOf } from "../internal/Call.
 import type { Fault, Probe } from "../internal/Check.ts"
 import { type Run, watchKeys } from "../internal/watchKeys.ts"
 import { says, type Sent, watchUpstream } from "../internal/watchUpstream.ts"
+import { undone } from "./undone.ts"
 import { overWrites, unsuccessful } from "./writes.ts"
 
 export const crash: Probe = {
@@ -24,11 +26,9 @@ export const crash: Probe = {
   run: (bench) =>
     overWrites(
       bench,
-      Effect.fnUntraced(function* ({ arguments: args, caller, era, tool }) {
-        if (tool.idempotency.recovery === "transactional") {
-          const skipped = `${tool.name} was not judged: what a process leaves of a transaction, its database decides`
-          return { faults: [], calls: 0, skipped }
-        }
+      Effect.fnUntraced(function* (write) {
+        const { arguments: args, caller, era, tool } = write
+        if (tool.idempotency.recovery === "transactional") return yield* undone(bench, write)
         const keys = watchKeys()
         const watch = watchUpstream()
         const instance = yield* bench.start({
@@ -36,12 +36,12 @@ export const crash: Probe = {
           upstream: watch.upstream,
           store: losingTheEnd
         })
-        const client = yield* instance.connect(caller, era)
-        const first = yield* call(client, tool.name, args)
+        const first = yield* call(yield* instance.connect(caller, era), tool.name, args)
         if (first.isError) return unsuccessful(first)
-        yield* instance.advance(Duration.sum(tool.idempotency.lease, Duration.minutes(1)))
+        const next = yield* bench.start({ program: keys.program, over: instance })
+        yield* next.advance(Duration.sum(tool.idempotency.lease, Duration.minutes(1)))
         const begun = watch.sent.length
-        const second = yield* call(client, tool.name, args)
+        const second = yield* call(yield* next.connect(caller, era), tool.name, args)
         const seen: Seen = {
           tool,
           first,
@@ -57,7 +57,7 @@ export const crash: Probe = {
           })) satisfies ReadonlyArray<Fault>,
           calls: 2,
           transcript: [
-            exchangeOf(`the same call after a crash, and recovery is "${tool.idempotency.recovery}"`, second)
+            exchangeOf(`the same call of the next instance, and recovery is "${tool.idempotency.recovery}"`, second)
           ]
         }
       })

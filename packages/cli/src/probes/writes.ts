@@ -17,12 +17,14 @@ import { variants } from "../internal/variants.ts"
 import { watchUpstream } from "../internal/watchUpstream.ts"
 import type { Exchange } from "../Report.ts"
 
-type Write = Callable<Tool.AnyWrite>
+export type Write = Callable<Tool.AnyWrite>
 
 /** What one write came to. `skipped` says why it could not be judged. */
-interface Judged {
+export interface Judged {
   readonly faults: ReadonlyArray<Fault>
   readonly calls: number
+  /** What was not seen of a write that was judged. */
+  readonly note?: string
   readonly transcript?: ReadonlyArray<Exchange>
   readonly skipped?: string
 }
@@ -40,7 +42,11 @@ export const overWrites = (
     const calls = judged.reduce((sum, each) => sum + each.calls, 0)
     return {
       faults: judged.flatMap(({ faults }) => faults),
-      note: [`${calls} calls of ${writes.length - skipped.length} writes`, ...skipped].join("; "),
+      note: [
+        `${calls} calls of ${writes.length - skipped.length} writes`,
+        ...judged.flatMap(({ note }) => note ?? []),
+        ...skipped
+      ].join("; "),
       transcript: judged.flatMap(({ transcript }) => transcript ?? []).slice(0, 8)
     }
   })

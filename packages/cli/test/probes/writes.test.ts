@@ -95,6 +95,34 @@ describe("F03, a crash", () => {
     })
   )
 
+  it.live("finds records that no other instance would find", () =>
+    Effect.gen(function* () {
+      let instances = 0
+      const own = yield* findings(crash, workshop(), {
+        store: (store) => {
+          const instance = ++instances
+          const named = <O extends { readonly key: string }>(options: O) => ({
+            ...options,
+            key: `${options.key}:${instance}`
+          })
+          return {
+            ...store,
+            claim: (options) => store.claim(named(options)),
+            read: (key) => store.read(`${key}:${instance}`),
+            settle: (options) => store.settle(named(options)),
+            release: (options) => store.release(named(options)),
+            markUnknown: (options) => store.markUnknown(named(options)),
+            takeOver: (options) => store.takeOver(named(options))
+          }
+        }
+      })
+      assert.deepStrictEqual(own, [
+        "pin_note executes again, and what its first attempt did is not known",
+        "book_bench executes again: what its first attempt wrote was not looked for, or not found"
+      ])
+    })
+  )
+
   it.live("finds a search that does not find, and an upstream that is not told the key", () =>
     Effect.gen(function* () {
       const Order = Schema.Struct({ id: Schema.String })

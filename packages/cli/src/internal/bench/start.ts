@@ -1,5 +1,6 @@
 /**
- * Starts a connector in this process, over HTTP on loopback, from layers that are built anew.
+ * Starts a connector in this process, over HTTP on loopback, from layers that are built anew, or over those of an instance
+ * that ends.
  */
 import type { AuditRecord, Trail } from "@ferrule/core/AuditTrail"
 import { AuditTrail } from "@ferrule/core/AuditTrail"
@@ -18,7 +19,6 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -33,8 +33,10 @@ import type { Arguments, Caller, Era, Execution, Instance, StartOptions } from "
 import { BenchFault } from "../Check.ts"
 import * as Authority from "./authority.ts"
 import * as Egress from "./egress.ts"
+import { building, scopeThatEnds } from "./building.ts"
 import { send } from "./rawRequest.ts"
-import * as Recorder from "./recorder.ts"
+import * as Layers from "./layers.ts"
+import type { Recorder } from "./recorder.ts"
 import { shared } from "./store.ts"
 import * as Upstream from "./upstream.ts"
 
@@ -45,22 +47,18 @@ export const start = Effect.fnUntraced(function* (
   patience: Duration.Input,
   options: StartOptions
 ): Effect.fn.Return<Instance, BenchFault, Scope.Scope> {
+  const { over } = options
+  if (over !== undefined) yield* over.end
+  const layers = over?.layers ?? (yield* Layers.make(audit, patience, options.upstream))
+  const { context: built, programs, recognition, recorder, upstream } = layers
+  const { egress } = recognition
   const scope = yield* scopeThatEnds(patience)
   const build = building(scope, patience)
-  const recorder = yield* Scope.provide(Recorder.make, scope)
-  const recognition = Egress.leaveOut(yield* Scope.provide(Egress.watch, scope))
-  const { egress } = recognition
-  const upstream = Upstream.make(options.upstream)
   const executions: Array<Execution> = []
   const records: Array<AuditRecord> = []
   const { connector } = audit
   const name = connector.name
 
-  const built = yield* build(audit.layers, `The layers of ${name}`).pipe(
-    Effect.provideService(FetchHttpClient.Fetch, upstream.fetch),
-    Effect.provideContext(recorder.context)
-  )
-  const programs: ReadonlyMap<string, Connector.Program> = Context.getUnsafe(built, connector.handlers)
   const watched = new Map(
     connector.tools.map((tool: Tool.Any) => {
       const program = upstream.through(programs.get(tool.name)!)
@@ -119,6 +117,8 @@ export const start = Effect.fnUntraced(function* (
   const run = Effect.runPromiseWith(Context.empty())
   return {
     url,
+    layers,
+    end: Scope.close(scope, Exit.void),
     executions,
     records,
     upstream: upstream.requests,
@@ -207,52 +207,6 @@ const isBack = (identity: Identity["Service"], token: Effect.Effect<string>): Ef
 const isUnavailable = (reason: Cause.Reason<unknown>) =>
   reason._tag === "Fail" && reason.error instanceof IdentityUnavailable
 
-/** Builds with nothing that another build has left, and gives up on what does not come to an end. */
-const building =
-  (scope: Scope.Scope, patience: Duration.Input) =>
-  <A>(layer: Layer.Layer<A, unknown>, what: string): Effect.Effect<Context.Context<A>, BenchFault> =>
-    Effect.gen(function* () {
-      const fiber = yield* Effect.forkDetach(Layer.buildWithMemoMap(layer, Layer.makeMemoMapUnsafe(), scope))
-      const exit = yield* Effect.timeoutOption(Fiber.await(fiber), patience)
-      if (Option.isNone(exit)) {
-        yield* Effect.forkDetach(Fiber.interrupt(fiber))
-        const time = Duration.format(Duration.fromInputUnsafe(patience))
-        return yield* new BenchFault({
-          message: `${what} can't be built: it took more than ${time}. Is the service that they wait for running?`
-        })
-      }
-      if (Exit.isSuccess(exit.value)) return exit.value.value
-      const cause = Cause.squash(exit.value.cause)
-      return yield* new BenchFault({
-        message: `${what} can't be built: ${sentenceOf(cause)} Is the service that they need running?`,
-        cause
-      })
-    })
-
-/** The first line of what went wrong, without what an address may hold of a password. */
-const sentenceOf = (error: unknown): string => {
-  const text = error instanceof Error ? error.message : String(error)
-  const line = text
-    .replace(/\/\/[^/\s@]+@/g, "//<redacted>@")
-    .trim()
-    .split("\n")
-    .slice(0, 2)
-    .join(" ")
-  return /[.!?]$/.test(line) ? line : `${line}.`
-}
-
-/** Closes with the scope around it, and lets go of what does not end. */
-const scopeThatEnds = Effect.fnUntraced(function* (patience: Duration.Input) {
-  const scope = yield* Scope.make()
-  yield* Effect.addFinalizer((exit) =>
-    Effect.gen(function* () {
-      const closing = yield* Effect.forkDetach(Scope.close(scope, exit), { startImmediately: true })
-      yield* Effect.interruptible(Effect.timeoutOption(Fiber.await(closing), patience))
-    })
-  )
-  return scope
-})
-
 /**
  * The address is the audience of tokens and part of the metadata, so it must be known before the server listens. The port is
  * none of those that the system gives to outgoing connections, which are many while probes run.
@@ -272,7 +226,7 @@ const canListen = (port: number): Effect.Effect<void, BenchFault> =>
   })
 
 /** Signs in again when half of a token's time is over, as a client does that wants to stay signed in. */
-const freshTokens = (recorder: Recorder.Recorder, next: () => Promise<string>) => {
+const freshTokens = (recorder: Recorder, next: () => Promise<string>) => {
   let current: { readonly token: Promise<string>; readonly until: number } | undefined
   return () => {
     const now = recorder.clock.currentTimeMillisUnsafe()
