@@ -1,6 +1,6 @@
 /**
  * What a connector's module tells the `ferrule` command beyond the connector itself: the layers that it is probed with,
- * who calls, arguments that are valid, and which findings are accepted for what reason.
+ * who calls, arguments that are valid, how it is served, and which findings are accepted for what reason.
  *
  * Export the result of `make` from the module that is audited. Without it, a module that exports a connector can be
  * audited as it is declared, and not be probed.
@@ -38,6 +38,18 @@ export interface Authority {
   readonly audience: string
 }
 
+/**
+ * Where a server that is probed listens: `http://<host>:<port><path>`, which is also the audience of the probes' tokens.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Address {
+  readonly host: string
+  readonly port: number
+  readonly path: `/${string}`
+}
+
 type InputOf<T> =
   T extends Tool.Read<string, infer Input, infer _O1, infer _R1>
     ? Input["Encoded"]
@@ -48,6 +60,15 @@ type InputOf<T> =
 type ToolsOf<C extends Connector.Any> = C["tools"][number]
 
 /**
+ * @category models
+ * @since 0.1.0
+ */
+export type Server<C extends Connector.Any> = (
+  connector: C,
+  address: Address
+) => Layer.Layer<never, unknown, Connector.Requirements<C> | Identity>
+
+/**
  * - `layers` are those that the connector is served with, for tests: what they reach is written to and broken on purpose.
  *   They are built anew for each probe, seeded so that the `arguments` succeed.
  * - `arguments` are what each tool succeeds with. The probes make them up from the schema where they are missing, which a
@@ -56,6 +77,9 @@ type ToolsOf<C extends Connector.Any> = C["tools"][number]
  *   claims.
  * - `identity` is how the connector recognises callers, over the tokens of the probes' own authorization server; it is
  *   `Identity.layerJwt` with its defaults unless given.
+ * - `server` is how the connector is served over HTTP, at the address that it is told: `Mcp.layerHttpServer` unless given.
+ *   With it, the probes of the endpoint judge what is deployed: its allowed names, its middleware, its other routes. It
+ *   serves the connector that it is handed, which has tools that a probe has changed.
  *
  * @category options
  * @since 0.1.0
@@ -65,6 +89,7 @@ export interface Options<C extends Connector.Any, E> {
   readonly arguments?: { readonly [T in ToolsOf<C> as T["name"]]?: InputOf<T> }
   readonly callers?: ReadonlyArray<PrincipalData>
   readonly identity?: (authority: Authority) => Layer.Layer<Identity, unknown>
+  readonly server?: Server<C>
   readonly suppressions?: ReadonlyArray<Suppression>
 }
 
@@ -79,6 +104,7 @@ export interface Audit<C extends Connector.Any = Connector.Any> {
   readonly arguments: Readonly<Record<string, unknown>>
   readonly callers: ReadonlyArray<PrincipalData>
   readonly identity: ((authority: Authority) => Layer.Layer<Identity, unknown>) | undefined
+  readonly server: Server<C> | undefined
   readonly suppressions: ReadonlyArray<Suppression>
 }
 
@@ -95,6 +121,7 @@ export const make = <const C extends Connector.Any, E>(connector: C, options: Op
   arguments: options.arguments ?? {},
   callers: options.callers ?? [],
   identity: options.identity,
+  server: options.server,
   suppressions: options.suppressions ?? []
 })
 

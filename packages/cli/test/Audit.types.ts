@@ -4,6 +4,7 @@
  */
 import { Audit } from "@ferrule/cli"
 import { Connector, IdempotencyStore, Policy, Tool } from "@ferrule/core"
+import { Mcp } from "@ferrule/mcp"
 import { Effect, Layer, Schema } from "effect"
 
 const Topic = Schema.String.check(Schema.isMaxLength(50)).annotate({ description: "What it is about." })
@@ -59,3 +60,6 @@ Audit.make(Notes, { layers: IdempotencyStore.layerMemory })
 // Layers without the store that the write needs.
 // @ts-expect-error
 Audit.make(Notes, { layers: Handlers })
+
+// A server of the module's own, over what the layers and the identity give.
+Audit.make(Notes, { layers, server: (connector, address) => Mcp.layerHttpServer(connector, address) })

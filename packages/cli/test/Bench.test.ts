@@ -1,5 +1,6 @@
 import * as Audit from "@ferrule/cli/Audit"
 import { Connector, Policy, Tool, TransientError } from "@ferrule/core"
+import { Mcp } from "@ferrule/mcp"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Schedule, Schema } from "effect"
 import { fileURLToPath } from "node:url"
@@ -205,8 +206,11 @@ const Small = Connector.make("small", { version: "1.0.0", tools: [Ping] })
 const handlers = Small.toLayer({ ping: () => Effect.succeed({}) })
 
 describe("a connector that can't be started", () => {
-  const reasonOf = (layers: Layer.Layer<Connector.Requirements<typeof Small>>) =>
-    Bench.make(Audit.make(Small, { layers }), { patience: "500 millis" }).pipe(
+  const reasonOf = (
+    layers: Layer.Layer<Connector.Requirements<typeof Small>>,
+    options: Omit<Audit.Options<typeof Small, never>, "layers"> = {}
+  ) =>
+    Bench.make(Audit.make(Small, { layers, ...options }), { patience: "500 millis" }).pipe(
       Effect.scoped,
       Effect.flip,
       Effect.map(({ message }) => message)
@@ -227,6 +231,30 @@ describe("a connector that can't be started", () => {
       assert.strictEqual(
         yield* reasonOf(Layer.merge(handlers, Layer.effectDiscard(Effect.never))),
         "The layers of small can't be built: it took more than 500ms. Is the service that they wait for running?"
+      )
+    })
+  )
+
+  it.live("says so when its module makes no identity or no server", () =>
+    Effect.gen(function* () {
+      const broken = (): never => {
+        throw new Error("DESK_ISSUER is not set")
+      }
+      const said = "DESK_ISSUER is not set. Is the service that they need running?"
+      assert.strictEqual(
+        yield* reasonOf(handlers, { identity: broken }),
+        `The identity of small can't be built: ${said}`
+      )
+      assert.strictEqual(yield* reasonOf(handlers, { server: broken }), `The server of small can't be built: ${said}`)
+    })
+  )
+
+  it.live("says so when its server listens elsewhere", () =>
+    Effect.gen(function* () {
+      const elsewhere: Audit.Server<typeof Small> = (connector) => Mcp.layerHttpServer(connector, { port: 0 })
+      assert.match(
+        yield* reasonOf(handlers, { server: elsewhere }),
+        /^The server of small does not listen at http:\/\/127\.0\.0\.1:\d+\/mcp\. Let it listen at the address that it is told\.$/
       )
     })
   )

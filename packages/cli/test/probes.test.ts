@@ -1,5 +1,6 @@
 import { Policy, type Tool } from "@ferrule/core"
 import * as AuditSink from "@ferrule/core/AuditSink"
+import { Mcp } from "@ferrule/mcp"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Result } from "effect"
 import { RateLimiter } from "effect/persistence"
@@ -121,9 +122,16 @@ const hasty: Given = {
   options: (asked) => ({ ...asked, trail: (trail) => ({ ...asked.trail!(trail), begin: () => Effect.void }) })
 }
 
-const evil: StartOptions = {
-  http: { allowedHosts: ["127.0.0.1", "evil.example"], allowedOrigins: ["evil.example"] }
-}
+/** The desk on a server of its own. */
+const served = (options: Omit<Mcp.HttpServerOptions, "port">): Given => ({
+  ...desk,
+  audit: {
+    ...desk.audit,
+    server: (connector, address) => Mcp.layerHttpServer(connector, { ...address, ...options })
+  }
+})
+
+const evil = served({ allowedHosts: ["127.0.0.1", "evil.example"], allowedOrigins: ["evil.example"] })
 
 describe("a connector that breaks one is found out", { timeout: 60_000 }, () => {
   const found = (id: string, given: Given, subject: string, message: string) =>
@@ -153,9 +161,9 @@ describe("a connector that breaks one is found out", { timeout: 60_000 }, () => 
   found("D03", badly, "careless", "lets out a malformed token, as it is, in the log")
   found("D04", changed({ tool: repeating }), "read_ticket", "lets out a rejected argument, ")
   found("D05", badly, "careless/Vault", "shows a credential that was sent upstream, as it is, when it is printed")
-  found("H01", changed(evil), "service-desk", "answers a foreign Origin with 200")
-  found("H01", changed(evil), "service-desk", "answers a foreign Host with 200")
-  found("H02", changed({ http: { host: "0.0.0.0", allowedHosts: ["127.0.0.1"] } }), "service-desk", "can be reached at")
+  found("H01", evil, "service-desk", "answers a foreign Origin with 200")
+  found("H01", evil, "service-desk", "answers a foreign Host with 200")
+  found("H02", served({ host: "0.0.0.0", allowedHosts: ["127.0.0.1"] }), "service-desk", "can be reached at")
   found("H03", { ...desk, instance: mending }, "service-desk", "answers another Mcp-Name with 200 instead of 400")
   found("H04", badly, "linger", "sends requests upstream after its timeout")
   found("H05", desk, "service-desk", "declares no rate limit: one caller may have its tools executed without end")

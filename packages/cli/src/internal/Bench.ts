@@ -11,7 +11,6 @@ import type { IdempotencyStore } from "@ferrule/core/IdempotencyStore"
 import type * as Policy from "@ferrule/core/Policy"
 import type { PrincipalData } from "@ferrule/core/Principal"
 import type * as Tool from "@ferrule/core/Tool"
-import type { HttpServerOptions } from "@ferrule/mcp/Mcp"
 import type { Client } from "@modelcontextprotocol/client"
 import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -64,8 +63,6 @@ export interface StartOptions {
   readonly upstream?: (request: Request, next: () => Promise<Response>) => Promise<Response>
   /** Stands between the pipeline and the trail: that of the module's layers, or the default, which logs. */
   readonly trail?: (trail: AuditTrail.Trail) => AuditTrail.Trail
-  /** What `Mcp.layerHttpServer` takes. */
-  readonly http?: Partial<Omit<HttpServerOptions, "port" | "path">>
 }
 
 export type { Client }
@@ -168,6 +165,8 @@ export interface Bench {
   readonly isExample: (tool: Tool.Any) => boolean
   /** Whether callers are recognised by the module's identity, or by the bench's own for want of one. */
   readonly identity: "module" | "bench"
+  /** Whether it is served by the module's server, or by the bench's own for want of one. */
+  readonly server: "module" | "bench"
   /** Where the audit was loaded from, to load it in another process. */
   readonly module: Module | undefined
   readonly start: (options?: StartOptions) => Effect.Effect<Instance, BenchFault, Scope.Scope>
@@ -220,6 +219,7 @@ export const make = (
       argumentsOf,
       isExample: (tool: Tool.Any) => given.get(tool.name) !== undefined,
       identity: audit.identity === undefined ? ("bench" as const) : ("module" as const),
+      server: audit.server === undefined ? ("bench" as const) : ("module" as const),
       module,
       start: (options: StartOptions = {}) => start(audit, authority, callers, patience, options)
     }

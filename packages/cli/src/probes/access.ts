@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
 import { type Bench, type Caller, type Era, eras, type Instance } from "../internal/Bench.ts"
 import { type Called, call, cut, exchangeOf, outcomeOf } from "../internal/Call.ts"
-import type { Fault, Probe } from "../internal/Check.ts"
+import { BenchFault, type Fault, type Probe } from "../internal/Check.ts"
 import { tally } from "../internal/tally.ts"
 import { request } from "../internal/wire.ts"
 import type { Exchange } from "../Report.ts"
@@ -198,7 +198,10 @@ export const listOf = (instance: Instance, caller: Caller, era: Era) =>
   Effect.scoped(
     Effect.gen(function* () {
       const client = yield* instance.connect(caller, era)
-      const answer = yield* Effect.promise(() => client.listTools())
+      const answer = yield* Effect.tryPromise({
+        try: () => client.listTools(),
+        catch: () => new BenchFault({ message: `does not list its tools to a client of revision ${era}` })
+      })
       const listed: Listed = { tools: answer.tools, cacheScope: (answer as Record<string, unknown>)["cacheScope"] }
       return listed
     })

@@ -2,9 +2,10 @@
  * Probes of the endpoint: whom it answers, what it makes of requests that contradict themselves, and both revisions.
  */
 import * as Effect from "effect/Effect"
-import { connect } from "node:net"
 import { networkInterfaces } from "node:os"
 import { type Bench, eras, type Instance, type RawRequest } from "../internal/Bench.ts"
+import { canConnect } from "../internal/bench/canConnect.ts"
+import { serverNote } from "../internal/bench/note.ts"
 import { cut } from "../internal/Call.ts"
 import { callable } from "../internal/callable.ts"
 import type { Fault, Probe } from "../internal/Check.ts"
@@ -55,7 +56,7 @@ export const origins: Probe = {
     if (own.status !== 200) faults.push({ subject, message: `answers its own name with ${own.status}` })
     return {
       faults,
-      note: `${cases.length * eras.length} requests to a server with the default names; those of the deployment are its own`,
+      note: `${cases.length * eras.length} requests to ${serverNote(bench)}`,
       transcript: transcript.slice(0, 4)
     }
   })
@@ -64,9 +65,9 @@ export const origins: Probe = {
 export const loopback: Probe = {
   info: {
     id: "H02",
-    title: "A server that is given no host can't be reached from other machines",
+    title: "A server that is told to stay on its machine can't be reached from others",
     why: "A server on all interfaces is open to the whole network of the laptop it runs on.",
-    fix: "Leave the host out, or name the interface and allowedHosts.",
+    fix: "Leave the host out, or name the interface and allowedHosts; a server of the module's own listens on the host that it is told.",
     severity: "block"
   },
   run: Effect.fnUntraced(function* (bench) {
@@ -98,23 +99,11 @@ export const loopback: Probe = {
     if (!isThere) faults.push({ subject: bench.connector.name, message: "can't be reached at 127.0.0.1" })
     return {
       faults,
-      note: `${tried.length} addresses besides 127.0.0.1, of a server that was given no host`,
+      note: `${tried.length} addresses besides 127.0.0.1, of ${serverNote(bench)}`,
       transcript
     }
   })
 }
-
-const canConnect = (host: string, port: number): Effect.Effect<boolean> =>
-  Effect.callback<boolean>((resume) => {
-    const socket = connect({ host, port, timeout: 1000 })
-    const end = (isOpen: boolean) => {
-      socket.destroy()
-      resume(Effect.succeed(isOpen))
-    }
-    socket.once("connect", () => end(true))
-    socket.once("error", () => end(false))
-    socket.once("timeout", () => end(false))
-  })
 
 export const mismatches: Probe = {
   info: {

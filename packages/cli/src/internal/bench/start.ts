@@ -27,11 +27,12 @@ import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import { createServer } from "node:net"
-import type { Audit } from "../../Audit.ts"
+import type { Address, Audit } from "../../Audit.ts"
 import { version } from "../../version.ts"
 import type { Arguments, Caller, Era, Execution, Instance, StartOptions } from "../Bench.ts"
 import { BenchFault } from "../Check.ts"
 import * as Authority from "./authority.ts"
+import { canConnect } from "./canConnect.ts"
 import * as Egress from "./egress.ts"
 import { building, scopeThatEnds } from "./building.ts"
 import { send } from "./rawRequest.ts"
@@ -81,11 +82,11 @@ export const start = Effect.fnUntraced(function* (
   const served: Connector.Any =
     options.tool === undefined ? connector : { ...connector, tools: connector.tools.map(options.tool) }
   const { identity, url } = yield* Effect.gen(function* () {
-    const port = yield* freePort
-    const url = `http://127.0.0.1:${port}/mcp`
-    yield* Scope.provide(Egress.isOurs(port), scope)
+    const address: Address = { host: "127.0.0.1", port: yield* freePort, path: "/mcp" }
+    const url = `http://${address.host}:${address.port}${address.path}`
+    yield* Scope.provide(Egress.isOurs(address.port), scope)
     const identity = yield* build(
-      identityOf({ issuer: authority.issuer, jwks: authority.jwks, audience: url }),
+      Layer.suspend(() => identityOf({ issuer: authority.issuer, jwks: authority.jwks, audience: url })),
       `The identity of ${name}`
     ).pipe(
       Effect.provideContext(Context.add(recorder.context, Clock.Clock, recorder.alarm)),
@@ -98,13 +99,18 @@ export const start = Effect.fnUntraced(function* (
       // An authorization server may be asked about the caller's token, which is no upstream.
       authenticate: (credentials) => recognition.within(authenticate(credentials))
     })
-    const server = Mcp.layerHttpServer(served, { ...options.http, port }).pipe(
+    const server = Layer.suspend(() => (audit.server ?? Mcp.layerHttpServer)(served, address)).pipe(
       Layer.provide(Layer.succeedContext(Context.add(identity, Identity, recognising))),
       // `any`: what the connector requires is what its audit's layers give, as the type of `Audit.make` says.
       // oxlint-disable-next-line typescript/no-explicit-any
       Layer.provide(Layer.succeedContext(services as Context.Context<any>))
     )
     yield* build(server, `The server of ${name}`)
+    if (!(yield* canConnect(address.host, address.port))) {
+      return yield* new BenchFault({
+        message: `The server of ${name} does not listen at ${url}. Let it listen at the address that it is told.`
+      })
+    }
     return { identity, url }
     // Another program may take the port between the look and the listening.
   }).pipe(Effect.retry({ while: ({ cause }) => cause instanceof ListenError, times: 5 }))
