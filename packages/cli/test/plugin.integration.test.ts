@@ -6,35 +6,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomBytes } from "node:crypto"
 import { join } from "node:path"
-import { environmentAt, type Environment } from "./claude.ts"
-import { type Answer, type Call, callers, declared } from "./plugins/callers.ts"
-import { type Answers, answerAgain, install, packed, stateOf, temporary } from "./plugins/installed.ts"
+import { environmentAt } from "./claude.ts"
+import { type Answer, type Call, contents, declared, replayed, told } from "./plugins/callers.ts"
+import { answerAgain, install, packed, stateOf, temporary } from "./plugins/installed.ts"
 import * as publicNames from "./plugins/publicNames.ts"
 import { started } from "./plugins/started.ts"
 
 const quickstart = join(import.meta.dirname, "../../../examples/quickstart")
 const serviceDesk = join(import.meta.dirname, "../../../examples/service-desk")
-
-/** What each client in each era is told by the server that the plugin declares. */
-const told = Effect.fnUntraced(function* (
-  folder: string,
-  answers: Answers,
-  calls: ReadonlyArray<Call>,
-  more: Environment = {}
-) {
-  const home = yield* temporary
-  const server = declared(folder, home, answers)
-  return yield* Effect.forEach(callers, ([who, era, caller]) =>
-    Effect.map(caller(server, era, calls, { ...environmentAt(home), ...more }), (answer) => {
-      assert.strictEqual(answer.era, era, who)
-      return answer
-    })
-  )
-})
-
-/** The results of each client's calls. */
-const contents = (answers: ReadonlyArray<Answer>) =>
-  answers.map(({ results }) => results.map(({ structuredContent }) => structuredContent as Record<string, unknown>))
 
 const login: ReadonlyArray<Call> = [
   {
@@ -61,10 +40,7 @@ const assertOpenedOnce = (answers: ReadonlyArray<Answer>) => {
       ["T-1001"]
     )
   }
-  assert.deepStrictEqual(
-    answers.map(({ results: [opened] }) => opened?._meta?.["ferrule/replayed"] !== undefined),
-    [false, true, true, true]
-  )
+  assert.deepStrictEqual(replayed(answers), [false, true, true, true])
 }
 
 describe("a plugin that runs its server", () => {
@@ -76,10 +52,11 @@ describe("a plugin that runs its server", () => {
       assert.strictEqual(yield* stateOf(env, folder), "✔ Connected")
 
       const note = { topic: "deploys", text: "Fridays are frozen." }
-      const answers = yield* told(folder, {}, [
+      const calls = [
         { name: "read_notes", arguments: { topic: note.topic } },
         { name: "add_note", arguments: note }
-      ])
+      ]
+      const answers = yield* told(declared(folder, yield* temporary, {}), calls, env)
       for (const { tools } of answers) assert.deepStrictEqual(tools, ["read_notes", "add_note"])
       // Its notes are kept in memory, and each client starts a process.
       for (const results of contents(answers)) assert.deepStrictEqual(results, [{ notes: [] }, { count: 1 }])
@@ -103,7 +80,7 @@ describe("a plugin that runs its server", () => {
       const env = environmentAt(yield* temporary)
       yield* install(env, folder, answers)
       assert.strictEqual(yield* stateOf(env, folder), "✔ Connected")
-      assertOpenedOnce(yield* told(folder, answers, login))
+      assertOpenedOnce(yield* told(declared(folder, yield* temporary, answers), login, env))
 
       yield* answerAgain(env, folder, { DESK_ROLE: "owner" })
       assert.match(yield* stateOf(env, folder), /^✘ Failed to connect/)
@@ -134,7 +111,7 @@ describe("a plugin for a server at an address", () => {
       const env = { ...environmentAt(yield* temporary), ...names.environment }
       yield* install(env, folder, { DESK_TOKEN: agent! })
       assert.strictEqual(yield* stateOf(env, folder), "✔ Connected")
-      assertOpenedOnce(yield* told(folder, { DESK_TOKEN: agent! }, login, names.environment))
+      assertOpenedOnce(yield* told(declared(folder, yield* temporary, { DESK_TOKEN: agent! }), login, env))
 
       yield* answerAgain(env, folder, { DESK_TOKEN: "a-token-of-nobody" })
       assert.match(yield* stateOf(env, folder), /^✘ Failed to connect — .*HTTP 401/)

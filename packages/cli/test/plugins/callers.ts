@@ -17,8 +17,11 @@ export interface Declared {
   readonly server: string
 }
 
-/** Reads a plugin's `.mcp.json` as Claude Code does: with the folders, and with what the user answered. */
-export const declared = (folder: string, data: string, answers: Answers): Declared => {
+/**
+ * Reads a plugin's `.mcp.json` as Claude Code does: with the folders, and with what the user answered. A token is one that
+ * somebody has signed in for, as clients send it by themselves.
+ */
+export const declared = (folder: string, data: string, answers: Answers, token?: string): Declared => {
   const values: Answers = {
     CLAUDE_PLUGIN_ROOT: folder,
     CLAUDE_PLUGIN_DATA: data,
@@ -29,9 +32,11 @@ export const declared = (folder: string, data: string, answers: Answers): Declar
     assert.isDefined(value, `${reference} has a value`)
     return value
   })
+  const { mcpServers } = JSON.parse(config)
+  const [server] = Object.keys(mcpServers)
+  if (token !== undefined) mcpServers[server!].headers = { Authorization: `Bearer ${token}` }
   const file = join(data, "mcp.json")
-  writeFileSync(file, config)
-  const [server] = Object.keys(JSON.parse(config).mcpServers)
+  writeFileSync(file, JSON.stringify({ mcpServers }))
   return { file, server: server! }
 }
 
@@ -74,16 +79,32 @@ const inspect: Caller = Effect.fnUntraced(function* ({ file, server }, era, call
 })
 
 /** Runs a script with Node, and reads what it writes as JSON. */
-const json = Effect.fnUntraced(function* (args: ReadonlyArray<string>, env: Environment) {
+export const json = Effect.fnUntraced(function* (args: ReadonlyArray<string>, env: Environment) {
   const { code, errors, output } = yield* run(process.execPath, args, env)
   assert.strictEqual(code, 0, output + errors)
   return JSON.parse(output) as unknown
 })
 
-/** Each client in each era, one after the other. */
-export const callers: ReadonlyArray<readonly [who: string, era: Era, caller: Caller]> = [
+const callers: ReadonlyArray<readonly [who: string, era: Era, caller: Caller]> = [
   ["the SDK's client", "legacy", sdk],
   ["the SDK's client", "modern", sdk],
   ["the Inspector", "legacy", inspect],
   ["the Inspector", "modern", inspect]
 ]
+
+/** What each client in each era is told, one after the other. */
+export const told = (declared: Declared, calls: ReadonlyArray<Call>, env: Environment) =>
+  Effect.forEach(callers, ([who, era, caller]) =>
+    Effect.map(caller(declared, era, calls, env), (answer) => {
+      assert.strictEqual(answer.era, era, who)
+      return answer
+    })
+  )
+
+/** The results of each client's calls. */
+export const contents = (answers: ReadonlyArray<Answer>) =>
+  answers.map(({ results }) => results.map(({ structuredContent }) => structuredContent as Record<string, unknown>))
+
+/** Whether each client heard from its first call that it was done before. */
+export const replayed = (answers: ReadonlyArray<Answer>) =>
+  answers.map(({ results: [first] }) => first?._meta?.["ferrule/replayed"] !== undefined)

@@ -1,6 +1,7 @@
 /** A plugin as its users have it: made by the command, and installed in Claude Code from the marketplace that its folder is. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
+import { spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
@@ -78,3 +79,29 @@ export const stateOf = Effect.fnUntraced(function* (env: Environment, folder: st
   )
   return states[0]!["state"]!
 })
+
+/**
+ * Signs in to the plugin's server in a terminal, where Claude Code prints the address to open; `browse` does what the user's
+ * browser does with it. Gives what was shown.
+ */
+export const signIn = (
+  env: Environment,
+  folder: string,
+  server: string,
+  browse: (address: URL) => Promise<unknown>
+): Effect.Effect<string, unknown> =>
+  Effect.callback((resume) => {
+    const login = `${claude} mcp login --no-browser plugin:${basename(folder)}:${server}`
+    const terminal = spawn("script", ["--quiet", "--return", "--command", login, "/dev/null"], { env })
+    let shown = ""
+    let opened = false
+    terminal.stdout.setEncoding("utf8").on("data", (text: string) => {
+      shown += text
+      if (opened || !shown.includes("Waiting for authorization")) return
+      opened = true
+      const address = /https?:\/\/[\w.:-]+\/auth\?[\w=&%.~+-]+/.exec(shown)?.[0] ?? ""
+      browse(new URL(address)).catch((cause) => resume(Effect.fail(cause)))
+    })
+    terminal.once("close", () => resume(Effect.succeed(shown)))
+    return Effect.sync(() => terminal.kill("SIGKILL"))
+  })

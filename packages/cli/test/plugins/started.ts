@@ -1,6 +1,7 @@
 /** An example's server as its team starts it: a process of its own, on a port of this machine. */
 import { Data, Effect } from "effect"
 import { spawn } from "node:child_process"
+import { createServer, type AddressInfo } from "node:net"
 import { createInterface } from "node:readline"
 import type { Environment } from "../claude.ts"
 
@@ -28,3 +29,11 @@ export const started = (module: string, env: Environment) =>
     ),
     ({ port }) => port
   )
+
+/** A port that nobody listens on. */
+export const freePort = Effect.callback<number>((resume) => {
+  const server = createServer().listen(0, "127.0.0.1", () => {
+    const { port } = server.address() as AddressInfo
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
