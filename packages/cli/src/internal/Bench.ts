@@ -80,11 +80,11 @@ export interface Instance {
   readonly layers: Layers
   /** Ends the server. The layers stay until the scope closes. */
   readonly end: Effect.Effect<void>
-  /** A real client, signed in as this caller, and again before its token expires; `tokenOf` gives another for each request. */
+  /** A real client, signed in as this caller, and again before its token expires. */
   readonly connect: (
     caller: Caller,
     era: Era,
-    options?: { readonly tokenOf?: () => string | Promise<string> }
+    options?: ConnectOptions
   ) => Effect.Effect<Client, BenchFault, Scope.Scope>
   /** A token for this caller; `changed` replaces claims and header fields of it, and `by` who signs it. */
   readonly token: (caller: Caller, changed?: TokenChange) => Effect.Effect<string>
@@ -111,6 +111,12 @@ export interface Instance {
   readonly output: ReadonlyArray<{ readonly way: string; readonly text: string }>
   /** Lets the connector's clock move ahead. Timers take as long as ever. */
   readonly advance: (duration: Duration.Input) => Effect.Effect<void>
+}
+
+/** `tokenOf` gives another token for each request, and `headers` are sent with each. */
+export interface ConnectOptions {
+  readonly tokenOf?: (() => string | Promise<string>) | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 export interface TokenChange {

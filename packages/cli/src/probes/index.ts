@@ -12,6 +12,7 @@ import * as reads from "./reads.ts"
 import * as rejected from "./rejected.ts"
 import * as secrecy from "./secrecy.ts"
 import * as sessions from "./sessions.ts"
+import { someoneElse } from "./someoneElse.ts"
 import * as stdio from "./stdio.ts"
 import * as stopping from "./stopping.ts"
 import * as tokens from "./tokens.ts"
@@ -46,7 +47,7 @@ export const probes: ReadonlyArray<Probe> = [
   writes.concurrently,
   crash,
   writes.otherArguments,
-  writes.someoneElse,
+  someoneElse,
   writes.refusedBefore,
   reads.readsOnlyRead,
   reads.confirmations,

@@ -11,7 +11,7 @@ import type * as Scope from "effect/Scope"
 import { badArguments } from "../internal/badArguments.ts"
 import { type Bench, type Caller, eras, type Instance } from "../internal/Bench.ts"
 import { type Called, call, cut, exchangeOf, outcomeOf } from "../internal/Call.ts"
-import { another, type Callable, callableWrites } from "../internal/callable.ts"
+import { type Callable, callableWrites } from "../internal/callable.ts"
 import type { BenchFault, Fault, Outcome, Probe } from "../internal/Check.ts"
 import { variants } from "../internal/variants.ts"
 import { watchUpstream } from "../internal/watchUpstream.ts"
@@ -233,64 +233,6 @@ const conflict = Effect.fnUntraced(function* (
   }
   return undefined
 })
-
-const tenant = "probe-tenant"
-
-export const someoneElse: Probe = {
-  info: {
-    id: "F05",
-    title: "The same call of somebody else, or for another tenant, is its own operation",
-    why: "A record that is shared by accident gives one person's result to another, and swallows the second person's write.",
-    fix: "Leave the scope of operations to Ferrule, and make it the tenant's only with `sharedWith`.",
-    severity: "block",
-    question: "writes"
-  },
-  limit: 60,
-  run: (bench) =>
-    overWrites(
-      bench,
-      Effect.fnUntraced(function* (write) {
-        const { arguments: args, caller, era, tool } = write
-        const instance = yield* bench.start()
-        const as = Effect.fnUntraced(function* (who: Caller, key?: string) {
-          return yield* call(yield* instance.connect(who, era), tool.name, args, { key })
-        })
-        const first = yield* as(caller)
-        if (first.isError) return unsuccessful(first)
-        const others: ReadonlyArray<readonly [what: string, who: Caller]> = [
-          ...(tool.idempotency.sharedWith === undefined ? [["somebody else", another(caller)] as const] : []),
-          ["the same name in another tenant", another(caller, { tenant })]
-        ]
-        const seen = yield* Effect.forEach(
-          others,
-          Effect.fnUntraced(function* ([what, who]) {
-            const before = runsOf(instance, write)
-            const called = yield* as(who)
-            return { what, called, ran: runsOf(instance, write) > before }
-          })
-        )
-        const isTenanted = instance.records.some((record) => record.tenant === tenant)
-        const judged = seen.filter(
-          ({ called, what }) => called.error?.class !== "AuthorizationError" && (isTenanted || what === "somebody else")
-        )
-        const left = isTenanted ? [] : [`tenants of ${tool.name} were not seen: its identity knows none`]
-        return {
-          faults: judged
-            .filter(({ called, ran }) => !ran || called.replayed)
-            .map(({ called, what }) => ({
-              subject: tool.name,
-              message: `gives ${what} the first caller's operation`,
-              evidence: cut(called.text)
-            })),
-          calls: 1 + judged.length,
-          transcript: judged.map(({ called, what }) => exchangeOf(`the same call of ${what}`, called)),
-          ...(judged.length === 0 && {
-            skipped: left[0] ?? `${tool.name} could not be judged: nobody else may call it`
-          })
-        }
-      })
-    )
-}
 
 export const refusedBefore: Probe = {
   info: {

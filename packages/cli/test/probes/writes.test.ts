@@ -3,9 +3,11 @@ import { Connector, IdempotencyStore, Operation, Policy, Tool } from "@ferrule/c
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Layer, Result, Schema } from "effect"
 import { HttpClientRequest } from "effect/http"
+import type { Client } from "../../src/internal/Bench.ts"
 import { crash } from "../../src/probes/crash.ts"
 import { confirmations, readsOnlyRead } from "../../src/probes/reads.ts"
-import { again, concurrently, otherArguments, refusedBefore, someoneElse } from "../../src/probes/writes.ts"
+import { someoneElse } from "../../src/probes/someoneElse.ts"
+import { again, concurrently, otherArguments, refusedBefore } from "../../src/probes/writes.ts"
 import { findings } from "../fixtures/probing.ts"
 import { ask, handlers, workshop } from "../fixtures/workshop.ts"
 
@@ -177,10 +179,31 @@ describe("F05, somebody else", () => {
       })
       assert.deepStrictEqual(
         shared,
-        writes.flatMap((name) => [
-          `${name} gives somebody else the first caller's operation`,
-          `${name} gives the same name in another tenant the first caller's operation`
-        ])
+        writes.flatMap((name) =>
+          ["", " under the same key in _meta", " under the same Idempotency-Key"].flatMap((how) => [
+            `${name} gives somebody else the first caller's operation${how}`,
+            `${name} gives the same name in another tenant the first caller's operation${how}`
+          ])
+        )
+      )
+    })
+  )
+
+  it.live("finds answers that are kept by the client's key alone", () =>
+    Effect.gen(function* () {
+      const kept = new Map<string, ReturnType<Client["callTool"]>>()
+      const shared = yield* findings(someoneElse, workshop(), {
+        proxy: (callTool) => (params, options) => {
+          const key = params._meta?.["ferrule/idempotencyKey"]
+          if (key === undefined) return callTool(params, options)
+          const name = `${params.name} ${String(key)}`
+          if (!kept.has(name)) kept.set(name, callTool(params, options))
+          return kept.get(name)!
+        }
+      })
+      assert.deepStrictEqual(
+        shared,
+        writes.map((name) => `${name} gives somebody else the first caller's operation under the same key in _meta`)
       )
     })
   )

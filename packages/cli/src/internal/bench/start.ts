@@ -29,7 +29,7 @@ import * as Scope from "effect/Scope"
 import { createServer } from "node:net"
 import type { Address, Audit } from "../../Audit.ts"
 import { version } from "../../version.ts"
-import type { Arguments, Caller, Era, Execution, Instance, StartOptions } from "../Bench.ts"
+import type { Arguments, Caller, ConnectOptions, Era, Execution, Instance, StartOptions } from "../Bench.ts"
 import { BenchFault } from "../Check.ts"
 import * as Authority from "./authority.ts"
 import { canConnect } from "./canConnect.ts"
@@ -147,8 +147,8 @@ export const start = Effect.fnUntraced(function* (
     // `never`: the rules of a policy ask services that the audit's layers gave, as the type of `Audit.make` says.
     decide: (tool, principal, args) => decide(tool, principal, args).pipe(Effect.provideContext(services as never)),
     send: (request) => send(url, request),
-    connect: (caller, era, { tokenOf } = {}) =>
-      connect(url, era, tokenOf ?? freshTokens(recorder, () => run(token(caller)))),
+    connect: (caller, era, { headers, tokenOf = freshTokens(recorder, () => run(token(caller))) } = {}) =>
+      connect(url, era, { tokenOf, headers }),
     advance: (duration) =>
       Effect.andThen(
         Effect.sync(() => recorder.advance(duration)),
@@ -246,7 +246,7 @@ const freshTokens = (recorder: Recorder, next: () => Promise<string>) => {
 const connect = (
   url: string,
   era: Era,
-  tokenOf: () => string | Promise<string>
+  { headers: more = {}, tokenOf }: ConnectOptions & { readonly tokenOf: () => string | Promise<string> }
 ): Effect.Effect<Client, BenchFault, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.tryPromise({
@@ -257,6 +257,7 @@ const connect = (
           fetch: async (input, init) => {
             const headers = new Headers(init?.headers)
             headers.set("authorization", `Bearer ${await tokenOf()}`)
+            for (const [name, value] of Object.entries(more)) headers.set(name, value)
             return fetch(input, { ...init, headers })
           }
         })
