@@ -10,6 +10,7 @@ import type { PrincipalData } from "@ferrule/core/Principal"
 import type * as Tool from "@ferrule/core/Tool"
 import type { Identity } from "@ferrule/mcp/Identity"
 import type * as Layer from "effect/Layer"
+import type { Redacted } from "effect/Redacted"
 
 const TypeId = "~@ferrule/cli/Audit"
 
@@ -27,7 +28,8 @@ export interface Suppression {
 }
 
 /**
- * The authorization server that the probes sign their tokens with: everything that `Identity.layerJwt` needs of one.
+ * The authorization server that the probes sign their tokens with: everything that `Identity.layerJwt` needs of one, and
+ * `Identity.layerIntrospection`. With the latter, the probes also see whether a token that is revoked is refused.
  *
  * @category models
  * @since 0.1.0
@@ -36,6 +38,11 @@ export interface Authority {
   readonly issuer: string
   readonly jwks: string
   readonly audience: string
+  readonly introspection: {
+    readonly endpoint: string
+    readonly clientId: string
+    readonly clientSecret: Redacted<string>
+  }
 }
 
 /**

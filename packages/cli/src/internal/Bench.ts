@@ -95,6 +95,11 @@ export interface Instance {
   /** Signs with another key from now on, and publishes no other. */
   readonly rotateKeys: Effect.Effect<void>
   /**
+   * Says from now on that this token is not active, to whoever asks. False where nobody has asked about it, and so an identity
+   * can't know.
+   */
+  readonly revoke: (token: string) => Effect.Effect<boolean>
+  /**
    * What nobody may see: tokens that were signed for this instance, what its scrubber watches, and what handlers have sent
    * to upstreams as credentials.
    */

@@ -13,6 +13,7 @@ import { callOf, nobody, strangeTokens, takesTokens } from "../internal/tokenCal
 import { withoutSubject } from "../internal/tokenExchange.ts"
 import { watchUpstream } from "../internal/watchUpstream.ts"
 import { exchange, said } from "../internal/wire.ts"
+import { revocation } from "./revocation.ts"
 
 export const passthrough: Probe = {
   info: {
@@ -143,7 +144,8 @@ export const rotation: Probe = {
 export const expiry: Probe = {
   info: {
     id: "C08",
-    title: "A session ends with its token: the next call is refused, and no kept result is served",
+    title:
+      "A session ends with its token, when that expires or is revoked: the next call is refused, and no kept result is served",
     why: "A caller who was let in once and whose rights are over must not be served from what is kept.",
     fix: "Check the token on each request, and before anything that is kept is looked up.",
     severity: "block",
@@ -180,12 +182,14 @@ export const expiry: Probe = {
     if (instance.executions.length > executions) {
       faults.push({ subject, message: "its handler ran for a session whose token has expired" })
     }
+    const revoked = yield* revocation(bench, one)
     return {
-      faults,
-      note: `a session that outlives its token by 50 minutes, judged ${identityNote(bench)}; revocation before the expiry is not seen`,
+      faults: [...faults, ...revoked.faults],
+      note: `a session that outlives its token by 50 minutes, judged ${identityNote(bench)}; ${revoked.note}`,
       transcript: [
         { what: "while the token holds", sent: subject, answered: cut(before.text), millis: before.millis },
-        exchange("an hour later", subject, raw)
+        exchange("an hour later", subject, raw),
+        ...revoked.transcript
       ]
     }
   })

@@ -1,21 +1,26 @@
 /**
- * An authorization server on loopback, as far as a resource server sees one: it publishes a key and signs access tokens
- * (RFC 9068), good ones and, for probes, such as nobody may accept.
+ * An authorization server on loopback, as far as a resource server sees one: it publishes a key, signs access tokens
+ * (RFC 9068), good ones and, for probes, such as nobody may accept, and answers for them (RFC 7662).
  */
 import type { PrincipalData } from "@ferrule/core/Principal"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from "jose"
-import { createHmac, randomUUID } from "node:crypto"
-import { createServer } from "node:http"
+import * as Redacted from "effect/Redacted"
+import { compactVerify, exportJWK, exportSPKI, generateKeyPair, SignJWT } from "jose"
+import { createHmac, randomBytes, randomUUID } from "node:crypto"
+import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
+import { text } from "node:stream/consumers"
+import type * as Module from "../../Audit.ts"
 import type { TokenChange } from "../Bench.ts"
 import { BenchFault } from "../Check.ts"
 import { isOurs } from "./egress.ts"
 
-export interface Authority {
-  readonly issuer: string
-  readonly jwks: string
+export interface Authority extends Omit<Module.Authority, "audience"> {
+  /** Whether anybody has asked about this token. */
+  readonly isAsked: (token: string) => boolean
+  /** Answers from now on that this token is not active. */
+  readonly revoke: (token: string) => void
   /** Signs a token for the audience that holds for ten minutes from `now`, in milliseconds. */
   readonly rotate: Effect.Effect<void>
   readonly sign: (
@@ -33,7 +38,25 @@ export const make: Effect.Effect<Authority, BenchFault, Scope.Scope> = Effect.ge
   const foreign = yield* newKeys("ferrule-audit-1")
   let own = yield* newKeys("ferrule-audit-1")
   let count = 1
-  const { port } = yield* listen(() => own.set)
+  const asked = new Set<string>()
+  const revoked = new Set<string>()
+  const client = { clientId: "ferrule-audit", clientSecret: Redacted.make(randomBytes(24).toString("base64url")) }
+  const introspect = async (token: string): Promise<object> => {
+    asked.add(token)
+    const verified = await compactVerify(token, own.publicKey).catch(() => undefined)
+    const claims = verified && (JSON.parse(Buffer.from(verified.payload).toString("utf8")) as object)
+    // It gives no access token without an end. Whether this one's has come, a resource server has to see for itself.
+    return claims !== undefined && "exp" in claims && !revoked.has(token)
+      ? { ...claims, active: true }
+      : { active: false }
+  }
+  const { port } = yield* listen(async (request) => {
+    if (request.url === "/keys") return [200, own.set]
+    if (request.url !== "/introspect") return [404, "{}"]
+    if (request.headers.authorization !== basic(client)) return [401, "{}"]
+    const form = new URLSearchParams(await text(request))
+    return [200, JSON.stringify(await introspect(form.get("token") ?? ""))]
+  })
   yield* isOurs(port)
   const issuer = `http://127.0.0.1:${port}`
   const rotate = Effect.gen(function* () {
@@ -66,14 +89,25 @@ export const make: Effect.Effect<Authority, BenchFault, Scope.Scope> = Effect.ge
       }
     }
   }
-  return { issuer, jwks: `${issuer}/keys`, sign, rotate }
+  return {
+    issuer,
+    jwks: `${issuer}/keys`,
+    introspection: { endpoint: `${issuer}/introspect`, ...client },
+    isAsked: (token) => asked.has(token),
+    revoke: (token) => void revoked.add(token),
+    sign,
+    rotate
+  }
 })
+
+const basic = ({ clientId, clientSecret }: Omit<Module.Authority["introspection"], "endpoint">) =>
+  `Basic ${Buffer.from(`${clientId}:${Redacted.value(clientSecret)}`).toString("base64")}`
 
 const newKeys = (kid: string) =>
   Effect.promise(async () => {
     const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true })
     const jwk = { ...(await exportJWK(publicKey)), kid, alg: "ES256", use: "sig" }
-    return { kid, privateKey, pem: await exportSPKI(publicKey), set: JSON.stringify({ keys: [jwk] }) }
+    return { kid, privateKey, publicKey, pem: await exportSPKI(publicKey), set: JSON.stringify({ keys: [jwk] }) }
   })
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url")
@@ -97,12 +131,15 @@ const claimsOf = ({ claims, id, roles, scopes, tenant }: PrincipalData) => ({
   ...claims
 })
 
-const listen = (set: () => string) =>
+type Answer = readonly [status: number, body: string]
+
+const listen = (answer: (request: IncomingMessage) => Promise<Answer>) =>
   Effect.acquireRelease(
     Effect.callback<{ readonly port: number; readonly close: () => void }, BenchFault>((resume) => {
       const server = createServer((request, response) => {
-        const found = request.url === "/keys"
-        response.writeHead(found ? 200 : 404, { "content-type": "application/json" }).end(found ? set() : "{}")
+        void answer(request)
+          .catch((): Answer => [400, "{}"])
+          .then(([status, body]) => response.writeHead(status, { "content-type": "application/json" }).end(body))
       })
       server.once("error", ({ message }) =>
         resume(Effect.fail(new BenchFault({ message: `No port of this machine can be listened on: ${message}.` })))

@@ -86,7 +86,10 @@ export const start = Effect.fnUntraced(function* (
     const url = `http://${address.host}:${address.port}${address.path}`
     yield* Scope.provide(Egress.isOurs(address.port), scope)
     const identity = yield* build(
-      Layer.suspend(() => identityOf({ issuer: authority.issuer, jwks: authority.jwks, audience: url })),
+      Layer.suspend(() => {
+        const { introspection, issuer, jwks } = authority
+        return identityOf({ issuer, jwks, introspection, audience: url })
+      }),
       `The identity of ${name}`
     ).pipe(
       Effect.provideContext(Context.add(recorder.context, Clock.Clock, recorder.alarm)),
@@ -144,6 +147,11 @@ export const start = Effect.fnUntraced(function* (
     ],
     token,
     rotateKeys: authority.rotate,
+    revoke: (token) =>
+      Effect.sync(() => {
+        authority.revoke(token)
+        return authority.isAsked(token)
+      }),
     // `never`: the rules of a policy ask services that the audit's layers gave, as the type of `Audit.make` says.
     decide: (tool, principal, args) => decide(tool, principal, args).pipe(Effect.provideContext(services as never)),
     send: (request) => send(url, request),

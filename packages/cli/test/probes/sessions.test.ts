@@ -1,0 +1,98 @@
+import { ClaimMapping, Credentials, Identity } from "@ferrule/mcp"
+import { assert, describe, it, vi } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { FetchHttpClient } from "effect/http"
+import type * as Audit from "../../src/Audit.ts"
+import * as Bench from "../../src/internal/Bench.ts"
+import { expiry, passthrough } from "../../src/probes/sessions.ts"
+import { badTokens } from "../../src/probes/tokens.ts"
+import { asking } from "../fixtures/clients.ts"
+import { findings } from "../fixtures/probing.ts"
+import { workshop } from "../fixtures/workshop.ts"
+
+vi.setConfig({ testTimeout: 60_000 })
+
+const introspecting = (authority: Audit.Authority) =>
+  Layer.provide(
+    Identity.layerIntrospection({
+      ...authority,
+      ...authority.introspection,
+      mapping: { ...ClaimMapping.standard, tenant: "tenant" }
+    }),
+    FetchHttpClient.layer
+  )
+
+/** Asks about a token once, and takes it for good from then on. */
+const trusting = (authority: Audit.Authority) =>
+  Layer.effect(
+    Identity,
+    Effect.map(Identity, (identity) => {
+      const known = new Map<string, Effect.Success<ReturnType<typeof identity.authenticate>>>()
+      return Identity.of({
+        authenticate: (credentials) => {
+          const token = Credentials.$is("Bearer")(credentials) ? Redacted.value(credentials.token) : ""
+          const found = known.get(token)
+          return found === undefined
+            ? Effect.tap(identity.authenticate(credentials), (one) => Effect.sync(() => known.set(token, one)))
+            : Effect.succeed(found)
+        }
+      })
+    })
+  ).pipe(Layer.provide(introspecting(authority)))
+
+const recognisedBy = (identity: NonNullable<Audit.Audit["identity"]>, audit: Audit.Audit = workshop()) => ({
+  ...audit,
+  identity
+})
+
+const noteOf = (audit: Audit.Audit) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const outcome = yield* expiry.run(yield* Bench.make(audit))
+      return "faults" in outcome ? outcome.note : undefined
+    })
+  )
+
+describe("C08, a token that is revoked", () => {
+  it.live("is refused within the time that an answer is kept", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* findings(expiry, recognisedBy(introspecting)), [])
+      assert.strictEqual(
+        yield* noteOf(recognisedBy(introspecting)),
+        "a session that outlives its token by 50 minutes, judged by the module's identity; a revoked token is refused 1 min later at most"
+      )
+      const unkept = (authority: Audit.Authority) =>
+        introspecting({ ...authority, ...{ cacheFor: 0 } } as Audit.Authority)
+      assert.match((yield* noteOf(recognisedBy(unkept)))!, /a revoked token is refused at once$/)
+    })
+  )
+
+  it.live("is found to be taken for good", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* findings(expiry, recognisedBy(trusting)), [
+        "order_part answers a session whose token has expired with 200",
+        "order_part serves a kept result to a session whose token has expired",
+        "order_part answers a session whose token was revoked an hour before"
+      ])
+    })
+  )
+
+  it.live("is not said to be refused by an identity that asks nobody", () =>
+    Effect.gen(function* () {
+      assert.match(
+        (yield* noteOf(workshop()))!,
+        /revocation before the expiry is not seen, since its identity asks nobody/
+      )
+    })
+  )
+})
+
+describe("an identity that asks about tokens", () => {
+  it.live("refuses each bad token, and is no upstream that a token is passed on to", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* findings(badTokens, recognisedBy(introspecting)), [])
+      const fetching = asking((url) => fetch(url))
+      assert.deepStrictEqual(yield* findings(passthrough, recognisedBy(introspecting, fetching)), [])
+    })
+  )
+})
