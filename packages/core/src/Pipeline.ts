@@ -3,6 +3,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -11,14 +12,13 @@ import { DefinitionError, type Refusal } from "./ConnectorError.ts"
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { IdempotencyStore } from "./IdempotencyStore.ts"
 import * as Admission from "./internal/admission.ts"
-import * as CallerToken from "./internal/callerToken.ts"
 import * as OperationStatus from "./internal/operationStatus.ts"
 import * as Step from "./internal/step.ts"
 import { beforehand } from "./internal/verdict.ts"
 import { validate } from "./pipeline/1_validate.ts"
 import { authorize, decide } from "./pipeline/2_authorize.ts"
 import * as Idempotency from "./pipeline/3_idempotency.ts"
-import { execute, find, type Lease } from "./pipeline/4_execute.ts"
+import { execute, find, unlimited } from "./pipeline/4_execute.ts"
 import {
   answerRead,
   answerWrite,
@@ -107,13 +107,19 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
     const tools = new Map<string, Tool.Any>(Connector.toolsOf(connector).map((tool) => [tool.name, tool]))
     const writes: ReadonlyArray<Tool.AnyWrite> = connector.tools.filter((tool: Tool.Any) => tool.kind === "write")
     const store = writes.length === 0 ? undefined : yield* storeFor(writes)
-    const once = store === undefined ? notDeclared : yield* Idempotency.make(store)
+    const once: Idempotency.Once = store === undefined ? notDeclared : yield* Idempotency.make(store)
     const keys = new Map(writes.map((tool) => [tool.name, IdempotencyKey.derive(connector.name, tool)]))
     const admit = yield* Admission.make(connector)
     const { operationStatus } = connector
     const status = operationStatus && store && OperationStatus.program(store)
 
-    const steps = Effect.fnUntraced(function* (call: Call, tool: Tool.Any, findings: Findings) {
+    const steps = Effect.fnUntraced(function* (
+      call: Call,
+      tool: Tool.Any,
+      findings: Findings,
+      wait: Idempotency.Wait,
+      context: Context.Context<never>
+    ) {
       const { principal } = call
       const { correlationId, attempts } = findings
       const program = tool === operationStatus ? status : programs.get(tool.name)
@@ -124,10 +130,12 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
       yield* authorize(tool, principal, input, services, findings)
       findings.decision = "allowed"
 
-      const common = { tool, program, principal, input, correlationId, attempts, progress: report(call.progress) }
+      const { callerToken } = call
+      const progress = report(call.progress)
+      const common = { tool, program, principal, callerToken, input, correlationId, attempts, progress }
       if (tool.kind === "read") {
         const execution = execute({ ...common, key: correlationId, step: Step.inline }, unlimited)
-        return yield* answerRead(tool, yield* admit(tool, principal, findings, execution))
+        return yield* answerRead(tool, yield* admit(tool, principal, findings, execution), context)
       }
       const explicit = call.idempotencyKey
       const keyOf = keys.get(tool.name)!
@@ -139,12 +147,12 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
       findings.reference = key.reference
       const step = tool.idempotency.recovery === "transactional" ? Step.inline : Step.make(once, tool, key, attempts)
       const execution = { ...common, key: key.key, step }
-      const ended = (done: Idempotency.Done) => {
+      const ended = (done: Idempotency.Done, context: Context.Context<never>) => {
         findings.found = done.found === true
         findings.replay = replayOf(tool, key, input, done)
-        return answerWrite(tool, done, findings.replay)
+        return answerWrite(tool, done, findings.replay, context)
       }
-      const done = yield* once({
+      const write: Idempotency.Write = {
         tool,
         key,
         binding: isBound ? { key: given, holder: "", adopted: false } : undefined,
@@ -155,28 +163,33 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
         attempts,
         execute: (lease) => admit(tool, principal, findings, execute(execution, lease)),
         find: find(execution),
-        progress: common.progress,
-        onLeft: (exit) => unheard(findings, Effect.flatMap(exit, ended))
-      })
-      return yield* ended(done)
+        progress,
+        onLeft: (exit) =>
+          unheard(
+            findings,
+            Effect.withFiber(({ context }) => Effect.flatMapEager(exit, (done) => ended(done, context)))
+          )
+      }
+      return yield* ended(yield* once(write, wait), context)
     })
 
     const correlate = correlations()
     const call = (call: Call): Effect.Effect<Outcome> =>
-      Effect.uninterruptibleMask((restore) =>
-        Clock.clockWith((clock): Effect.Effect<Outcome> => {
-          const findings = begin(connector.name, call.principal, clock.currentTimeMillisUnsafe(), correlate())
+      Effect.uninterruptibleMask((wait) =>
+        Effect.withFiber(({ context }): Effect.Effect<Outcome> => {
+          const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+          const findings = begin(connector.name, call.principal, now, correlate())
           const tool = tools.get(call.tool)
           findings.tool = tool?.name
           findings.kind = tool?.kind
           if (tool === undefined || !Policy.isVisible(tool.allow, call.principal)) {
             findings.decision = tool === undefined ? "unknown-tool" : "hidden"
             findings.explanation = tool && Policy.explain(beforehand(tool.allow, call.principal))
-            return audited(findings, { _tag: "NoSuchTool" }, "NoSuchTool")
+            return audited(findings, { _tag: "NoSuchTool" }, "NoSuchTool", context)
           }
-          return Effect.matchCauseEffect(restore(CallerToken.provide(steps(call, tool, findings), call.callerToken)), {
-            onSuccess: (completed) => audited(findings, completed, "Completed"),
-            onFailure: (cause) => refuse(tool.kind, findings, cause)
+          return Effect.matchCauseEffect(steps(call, tool, findings, wait, context), {
+            onSuccess: (completed) => audited(findings, completed, "Completed", context),
+            onFailure: (cause) => refuse(tool.kind, findings, cause, context)
           })
         })
       )
@@ -188,7 +201,8 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
 const refuse = (
   kind: Tool.Any["kind"],
   findings: Findings,
-  cause: Cause.Cause<Idempotency.Refused>
+  cause: Cause.Cause<Idempotency.Refused>,
+  context: Context.Context<never>
 ): Effect.Effect<Outcome> =>
   Effect.flatMap(refusalOf(kind, cause, findings.correlationId), (refusal) =>
     audited(
@@ -200,7 +214,8 @@ const refuse = (
         reference: findings.reference,
         replay: findings.replay
       },
-      Cause.hasInterruptsOnly(cause) ? "Interrupted" : refusal._tag
+      Cause.hasInterruptsOnly(cause) ? "Interrupted" : refusal._tag,
+      context
     )
   )
 
@@ -227,9 +242,6 @@ const storeFor = (writes: ReadonlyArray<Tool.AnyWrite>) =>
       ? Effect.succeed(store)
       : Effect.fail(new DefinitionError({ subject: "The pipeline", faults: [...faults, advice] }))
   })
-
-/** A read holds nothing that could be taken over. */
-const unlimited: Lease = { left: () => Infinity, epoch: 1 }
 
 const notDeclared = () => Effect.die(new Error("A connector without writes has no idempotency store"))
 

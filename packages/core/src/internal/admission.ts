@@ -71,12 +71,12 @@ export const make = Effect.fnUntraced(function* (connector: Connector.Any): Effe
 
 /** A write whose beginning can't be kept does not begin. */
 const begun = <A>(findings: Findings, execution: Effect.Effect<A, ConnectorError>): Effect.Effect<A, ConnectorError> =>
-  Effect.withFiber((fiber) => {
-    const { begin } = fiber.getRef(AuditTrail)
+  Effect.withFiber(({ context }) => {
+    const { begin } = Context.get(context, AuditTrail)
     const isKnown = findings.admitted
     findings.admitted = true
     if (begin === undefined || isKnown) return execution
-    return Effect.matchCauseEffect(begin(recordOf(findings, "Begun", fiber)), {
+    return Effect.matchCauseEffect(begin(recordOf(findings, "Begun", context)), {
       onSuccess: () => execution,
       onFailure: (cause) => {
         findings.admitted = false
@@ -107,7 +107,7 @@ const rates =
   ({ id, tenant }: PrincipalData, findings: Findings): Effect.Effect<unknown, TransientError> =>
     // A name that can't be mistaken for another's, and that tells the limiter's server nothing of who calls.
     Effect.flatMap(sha256(JSON.stringify([connector, tool, tenant ?? null, id])), (key) =>
-      Effect.catch(inTime(limiter.consume({ key, limit, window }), patience), (error) => {
+      Effect.catch(Effect.interruptible(inTime(limiter.consume({ key, limit, window }), patience)), (error) => {
         if (error._tag === "RateLimiterError" && error.reason._tag === "RateLimitExceeded") {
           const most = `${limit} ${limit === 1 ? "call" : "calls"} in ${Duration.format(window)}`
           return refuse(findings, `${tool} is limited to ${most} for each caller`, error.reason.retryAfter)

@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { type IdempotencyStore, StoreError } from "../IdempotencyStore.ts"
+import { atOnce } from "./atOnce.ts"
 
 export const storeTimeout = Duration.seconds(10)
 
@@ -27,14 +28,14 @@ export const inTime = <A, E>(
   step: Effect.Effect<A, E>,
   limit: Duration.Duration = storeTimeout
 ): Effect.Effect<A, E | StoreError> =>
-  Effect.flatMap(Effect.forkDetach(step, { startImmediately: true }), (fiber): Effect.Effect<A, E | StoreError> => {
-    const done = fiber.pollUnsafe()
-    if (done !== undefined) return done
-    return Effect.timeoutOrElse(Fiber.join(fiber), {
-      duration: limit,
-      orElse: () => {
-        fiber.interruptUnsafe()
-        return Effect.fail(new StoreError({ reason: `The store did not answer within ${Duration.format(limit)}` }))
-      }
-    })
-  })
+  Effect.withFiber(({ context }) =>
+    atOnce(context, step, (fiber) =>
+      Effect.timeoutOrElse(Fiber.join(fiber), {
+        duration: limit,
+        orElse: () => {
+          fiber.interruptUnsafe()
+          return Effect.fail(new StoreError({ reason: `The store did not answer within ${Duration.format(limit)}` }))
+        }
+      })
+    )
+  )

@@ -1,16 +1,15 @@
 /**
  * The right to act for the caller of a call, for as long as a handler of that call runs.
  *
- * A handler's context has it in the place of the caller's token, and sees an object without any content. What it stands
- * for is in private fields, which nothing reads but `subjectOf`; no package export leads there. It says itself who the
- * caller is, since a handler could provide another `Principal`, and it is void once the handler has ended.
+ * A handler's context has it in the place of the token that proved the caller, which is nowhere an author's code can reach:
+ * an object without any content. What it stands for is in private fields, which nothing reads but `subjectOf`, for what
+ * exchanges the token for one that an upstream takes (RFC 8693); no package export leads there. It says itself who the caller
+ * is, since a handler could provide another `Principal`, and it is void once the handler has ended.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type { PrincipalData } from "../Principal.ts"
-import { CallerToken, takenFrom } from "./callerToken.ts"
 
 export interface Subject {
   readonly principal: PrincipalData
@@ -38,14 +37,12 @@ const OnBehalf = Context.Reference<Right | undefined>("@ferrule/core/internal/on
   defaultValue: () => undefined
 })
 
-/** Runs what belongs to a handler with the right to act for the caller, where the call has a token, and without the token. */
-export const instead = <A, E, R>(effect: Effect.Effect<A, E, R>, principal: PrincipalData): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) => {
-    const token = Option.getOrUndefined(fiber.getRef(CallerToken))
-    if (token === undefined) return effect
-    const right = new Right({ principal, token })
+/** Runs what belongs to a handler with the right to act for its caller. */
+export const provide = <A, E, R>(effect: Effect.Effect<A, E, R>, caller: Subject): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    const right = new Right(caller)
     return Effect.ensuring(
-      Effect.updateContext(effect, (context: Context.Context<R>) => Context.add(takenFrom(context), OnBehalf, right)),
+      Effect.provideService(effect, OnBehalf, right),
       Effect.sync(() => end(right))
     )
   })

@@ -5,6 +5,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -63,6 +64,8 @@ export interface Task {
   readonly later: (work: Effect.Effect<void>) => Effect.Effect<void>
   readonly write: Write
   readonly owner: string
+  /** Of the call that has begun it. */
+  readonly context: Context.Context<never>
   released: boolean
 }
 
@@ -75,44 +78,49 @@ export const slowestPoll = 500
 const again: unique symbol = Symbol("again")
 
 /** `applied` is what is known of the write before this: where a record was met, it may have been done. */
-export const perform = (task: Task, applied?: Applied): Effect.Effect<Done, Refused> =>
-  Effect.flatMap(claim(task, applied), (found) => ("state" in found ? meet(task, found) : hold(task, found)))
+export const perform = (task: Task, applied: Applied = "no"): Effect.Effect<Done, Refused> =>
+  claim(task, applied, (found) => ("state" in found ? meet(task, found) : hold(task, found)))
 
 type Applied = TransientError["applied"]
 
-/** Claims the key: the lease when it is ours, else the record as it stands once no live attempt holds it. */
+/**
+ * Claims the key now, and goes on with the lease when it is ours, else with the record as it stands once no live attempt
+ * holds it.
+ */
 const claim = (
   task: Task,
-  applied: Applied = "no",
+  applied: Applied,
+  goOn: (found: Existing | Lease) => Effect.Effect<Done, Refused>,
   waited = 0,
   pause = firstPoll
-): Effect.Effect<Existing | Lease, ConnectorError | OutcomeUnknown> =>
-  Clock.clockWith((clock) => {
-    const { store, write, owner } = task
-    const { key, guards } = write.key
-    // Kept as long as an unknown outcome, which is what it becomes if this process dies.
-    const { lease, unknownRetention: retention } = write.tool.idempotency
-    const opened = openLease(clock, write.tool, 1)
-    return Effect.matchEffect(store.claim({ key, owner, guards, lease, retention }), {
-      // Whether the claim arrived can't be known then. Nothing has run, so it is taken back.
-      onFailure: (error) => Effect.andThen(release(task), unreachable(applied)(error)),
-      onSuccess: (found): Effect.Effect<Existing | Lease, ConnectorError | OutcomeUnknown> => {
-        if (found._tag === "Claimed") return Effect.succeed(opened)
-        if (found._tag === "Unreadable") return ClientKey.unreadableOf(write, found.reason)
-        const conflict = ClientKey.conflictOf(found.guards, write, found.state)
-        if (conflict !== undefined) return Effect.fail(conflict)
-        const binding = ClientKey.toAdopt(found.guards, write)
-        if (binding !== undefined) {
-          return Effect.andThen(ClientKey.adopt(store, write.tool, binding), claim(task, "unknown", waited, pause))
-        }
-        if (found.state !== "claimed" || found.lapsed) return Effect.succeed(found)
-        if (waited >= maxWait) return Effect.fail(stillRunning())
-        return Effect.flatMap(Effect.interruptible(pauseIn(write, waited, pause)), () =>
-          claim(task, "unknown", waited + pause, Math.min(pause * 2, slowestPoll))
+): Effect.Effect<Done, Refused> => {
+  const { store, write, owner } = task
+  const { key, guards } = write.key
+  // Kept as long as an unknown outcome, which is what it becomes if this process dies.
+  const { lease, unknownRetention: retention } = write.tool.idempotency
+  const opened = openLease(task, 1)
+  return Effect.matchEffect(store.claim({ key, owner, guards, lease, retention }), {
+    // Whether the claim arrived can't be known then. Nothing has run, so it is taken back.
+    onFailure: (error) => Effect.andThen(release(task), unreachable(applied)(error)),
+    onSuccess: (found): Effect.Effect<Done, Refused> => {
+      if (found._tag === "Claimed") return goOn(opened)
+      if (found._tag === "Unreadable") return ClientKey.unreadableOf(write, found.reason)
+      const conflict = ClientKey.conflictOf(found.guards, write, found.state)
+      if (conflict !== undefined) return Effect.fail(conflict)
+      const binding = ClientKey.toAdopt(found.guards, write)
+      if (binding !== undefined) {
+        return Effect.flatMap(ClientKey.adopt(store, write.tool, binding), () =>
+          claim(task, "unknown", goOn, waited, pause)
         )
       }
-    })
+      if (found.state !== "claimed" || found.lapsed) return goOn(found)
+      if (waited >= maxWait) return Effect.fail(stillRunning())
+      return Effect.flatMap(Effect.interruptible(pauseIn(write, waited, pause)), () =>
+        claim(task, "unknown", goOn, waited + pause, Math.min(pause * 2, slowestPoll))
+      )
+    }
   })
+}
 
 /** What a wait reports counts in millionths, so that what the handler reports then is still more. */
 export const pauseIn = ({ progress }: Write, waited: number, pause: number): Effect.Effect<void> =>
@@ -150,8 +158,7 @@ const takeOver = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Done | typeof again, Refused> {
   const { store, write, owner } = task
   const { lease, unknownRetention: retention } = write.tool.idempotency
-  const clock = yield* Clock.Clock
-  const opened = openLease(clock, write.tool, found.epoch + 1)
+  const opened = openLease(task, found.epoch + 1)
   const epoch = yield* store
     .takeOver({ key: write.key.key, previousOwner: found.owner, owner, lease, retention })
     .pipe(Effect.catch(unreachable("unknown")))
@@ -161,29 +168,26 @@ const takeOver = Effect.fnUntraced(function* (
     Effect.andThen(markUnknown(task), Effect.failCause(verdict(write, opened.epoch, cause)))
   )
   if (Option.isNone(earlier)) return yield* hold(task, opened)
-  const stored = yield* Effect.withFiber((fiber) => StoredResult.make(write.tool, earlier.value, fiber))
-  return (yield* settle(task, stored)) ? { stored, earlier: found.guards, found: true } : again
+  const stored = yield* StoredResult.make(write.tool, earlier.value, task.context)
+  const done: Done = { stored, earlier: found.guards, found: true }
+  return yield* settle(task, stored, (ours) => Effect.succeed(ours ? done : again))
 })
 
 /** Runs the handler, and ends the hold by what is then known of the write. */
 const hold = (task: Task, lease: Lease): Effect.Effect<Done, Refused> =>
   Effect.matchCauseEffect(task.write.execute(lease), {
     onSuccess: (value) =>
-      Effect.withFiber((fiber) =>
-        Effect.flatMapEager(StoredResult.make(task.write.tool, value, fiber), (stored) => keep(task, stored))
-      ),
+      Effect.flatMapEager(StoredResult.make(task.write.tool, value, task.context), (stored) => keep(task, stored)),
     onFailure: (cause) => {
       const failure = finalFailure(task.write, lease.epoch, cause)
       return failure === undefined
         ? Effect.andThen(conclude(task, lease.epoch, cause), Effect.failCause(verdict(task.write, lease.epoch, cause)))
-        : Effect.flatMap(StoredResult.ofFailure(failure), (stored) => keep(task, stored))
+        : keep(task, StoredResult.ofFailure(failure, task.context))
     }
   })
 
 const keep = (task: Task, stored: StoredResult.StoredResult): Effect.Effect<Done> =>
-  Effect.flatMap(settle(task, stored), (ours) =>
-    ours ? Effect.succeed({ stored, earlier: undefined }) : agree(task, stored)
-  )
+  settle(task, stored, (ours) => (ours ? Effect.succeed({ stored, earlier: undefined }) : agree(task, stored)))
 
 /**
  * The upstream's last word, where the tool asks for it to be kept: a later call gets it again. After a takeover it is not
@@ -208,8 +212,8 @@ const finalFailure = (
  */
 const agree = (task: Task, stored: StoredResult.StoredResult): Effect.Effect<Done> => {
   const own: Done = { stored, earlier: undefined }
-  return Effect.flatMap(claim(task), (found): Effect.Effect<Done> => {
-    if (!("state" in found)) return Effect.as(settle(task, stored), own)
+  return claim(task, "no", (found): Effect.Effect<Done> => {
+    if (!("state" in found)) return settle(task, stored, () => Effect.succeed(own))
     return Effect.succeed(found.state === "settled" ? replay(task.write.tool, found) : own)
   }).pipe(Effect.orElseSucceed(() => own))
 }
@@ -256,18 +260,25 @@ export const stillRunning = () =>
   })
 
 /**
- * Settles, and tells whether the record was still ours. When the store is down the write is done all the same, so its
+ * Settles, and goes on with whether the record was still ours. When the store is down the write is done all the same, so its
  * result is returned, and settled in the background: a late settle is as good as long as nobody has taken over.
  */
-const settle = ({ later, store, write, owner }: Task, stored: StoredResult.StoredResult): Effect.Effect<boolean> => {
+const settle = <A>(
+  { later, store, write, owner }: Task,
+  stored: StoredResult.StoredResult,
+  goOn: (ours: boolean) => Effect.Effect<A>
+): Effect.Effect<A> => {
   const { retention, unknownRetention } = write.tool.idempotency
   const attempt = store.settle({ key: write.key.key, owner, result: stored.text, retention })
-  return Effect.catch(attempt, (error) => {
-    const again = Effect.retry(attempt, backingOff.pipe(Schedule.upTo({ duration: unknownRetention })))
-    return Effect.logError("A done write could not be settled yet", error).pipe(
-      Effect.andThen(later(logged("A done write was not settled", again))),
-      Effect.as(true)
-    )
+  return Effect.matchEffect(attempt, {
+    onSuccess: goOn,
+    onFailure: (error) => {
+      const again = Effect.retry(attempt, backingOff.pipe(Schedule.upTo({ duration: unknownRetention })))
+      return Effect.logError("A done write could not be settled yet", error).pipe(
+        Effect.andThen(later(logged("A done write was not settled", again))),
+        Effect.andThen(goOn(true))
+      )
+    }
   })
 }
 
@@ -294,8 +305,9 @@ const logged = (message: string, step: Effect.Effect<boolean, StoreError>): Effe
  * any more, since another may be about to; and what is cut off has a fifth to come to rest. It goes by the clock that says
  * more: the monotonic one stops while a machine is suspended, and the time of day can be set back.
  */
-const openLease = (clock: Clock.Clock, tool: Tool.AnyWrite, epoch: number): Lease => {
-  const length = Duration.toMillis(tool.idempotency.lease) * 0.8
+const openLease = ({ context, write }: Task, epoch: number): Lease => {
+  const clock = Context.get(context, Clock.Clock)
+  const length = Duration.toMillis(write.tool.idempotency.lease) * 0.8
   const opened = clock.monotonicTimeNanosUnsafe()
   const openedAt = clock.currentTimeMillisUnsafe()
   const passed = () =>

@@ -2,20 +2,18 @@
  * A part of a write that has a record of its own, so that an attempt that goes on after a crash does not do it again.
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type ConnectorError, TransientError } from "../ConnectorError.ts"
 import type { IdempotencyKey } from "../IdempotencyKey.ts"
 import { Operation } from "../Operation.ts"
+import type { Once } from "../pipeline/3_idempotency.ts"
 import { type Attempts, isUncertain, within } from "../pipeline/4_execute.ts"
 import type * as Tool from "../Tool.ts"
-import type { Done, Refused, Write } from "./oneWrite.ts"
+import type { Write } from "./oneWrite.ts"
 import { sha256 } from "./sha256.ts"
 import * as StoredResult from "./storedResult.ts"
-
-type Once = (write: Write) => Effect.Effect<Done, Refused>
 
 /** A read has nothing to keep, and a transaction keeps or undoes the whole. */
 export const inline: Operation["Service"]["step"] = (_name, _schema, effect) => effect
@@ -29,7 +27,7 @@ export const make =
       const attempts: Attempts = { count: 0, steps: 0, uncertain: false, abandoned: false }
       const codec = Schema.toCodecJson(schema)
       const part = partOf(tool, name, codec)
-      const { earlier, stored } = yield* once({
+      const write: Write = {
         tool: part,
         // The same guards, since the write's own record is gone when it failed without writing.
         key: { key, guards: parent.guards, reference: parent.reference },
@@ -52,11 +50,12 @@ export const make =
               })
             )
           })
-          return within(part, Math.min(Duration.toMillis(tool.timeout), left()), run)
+          return within(part, left, run)
         }
-      })
+      }
+      const { earlier, stored } = yield* Effect.uninterruptibleMask((restore) => once(write, restore))
       if (earlier !== undefined) whole.steps++
-      const { value } = yield* Effect.withFiber((fiber) => StoredResult.answerOf(part, stored, fiber))
+      const { value } = yield* Effect.withFiber(({ context }) => StoredResult.answerOf(part, stored, context))
       return yield* Effect.orDie(Schema.decodeUnknownEffect(codec)(value["value"]))
     }).pipe(
       // A handler knows three classes. What is not known of a part is not known of the whole.

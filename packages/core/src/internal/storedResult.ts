@@ -3,8 +3,8 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { AuthorizationError, ResultUnavailable, ValidationError } from "../ConnectorError.ts"
@@ -51,13 +51,10 @@ const decodeStored = Schema.decodeUnknownResult(Stored)
 const encodeFailure = Schema.encodeSync(Schema.fromJsonString(Schema.Union([ValidationError, AuthorizationError])))
 
 /** Encodes what a handler returned. */
-export const encode = (tool: Tool.Any, value: unknown, fiber: Running): Effect.Effect<Answer> => {
-  const answer = answerWith(tool, value, fiber.getRef(Scrubber))
+export const encode = (tool: Tool.Any, value: unknown, context: Context.Context<never>): Effect.Effect<Answer> => {
+  const answer = answerWith(tool, value, Context.get(context, Scrubber))
   return Result.isSuccess(answer) ? Effect.succeed(answer.success) : Effect.die(answer.failure)
 }
-
-/** Of the fiber that runs the call, its scrubber and its clock are asked. */
-type Running = Fiber.Fiber<unknown, unknown>
 
 const answerWith = (tool: Tool.Any, value: unknown, scrubber: Registry): Result.Result<Answer, Error> => {
   const encoded = tool.output.encode(value)
@@ -91,9 +88,13 @@ const faults = (issues: ReadonlyArray<{ readonly path: string; readonly message:
  * Makes the record of a write that is done now. It never fails: whatever the handler returned, the write is done. This
  * call gets its answer also where it is larger than is kept for later ones.
  */
-export const make = (tool: Tool.AnyWrite, value: unknown, fiber: Running): Effect.Effect<StoredResult> => {
-  const doneAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-  const answer = answerWith(tool, value, fiber.getRef(Scrubber))
+export const make = (
+  tool: Tool.AnyWrite,
+  value: unknown,
+  context: Context.Context<never>
+): Effect.Effect<StoredResult> => {
+  const doneAt = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+  const answer = answerWith(tool, value, Context.get(context, Scrubber))
   if (Result.isFailure(answer)) {
     return Effect.as(Effect.logError("A write is done, and its result can't be kept", Cause.die(answer.failure)), {
       text: record(doneAt, "nothing", '"unreadable"'),
@@ -111,13 +112,11 @@ export const make = (tool: Tool.AnyWrite, value: unknown, fiber: Running): Effec
 }
 
 /** Makes the record of a write that has ended for good with this failure. */
-export const ofFailure = (failure: Failure): Effect.Effect<StoredResult> =>
-  Effect.withFiber((fiber) => {
-    const doneAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-    const clean = fiber.getRef(Scrubber).scrubValue(failure)
-    const text = record(doneAt, "failure", encodeFailure(clean))
-    return Effect.succeed({ text, doneAt, kept: { _tag: "Failure", failure: clean } })
-  })
+export const ofFailure = (failure: Failure, context: Context.Context<never>): StoredResult => {
+  const doneAt = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+  const clean = Context.get(context, Scrubber).scrubValue(failure)
+  return { text: record(doneAt, "failure", encodeFailure(clean)), doneAt, kept: { _tag: "Failure", failure: clean } }
+}
 
 // One string, which a store in memory may keep, instead of a tree of its parts.
 const record = (doneAt: number, kind: "result" | "failure" | "nothing", json: string): string =>
@@ -162,9 +161,9 @@ const migrated = (tool: Tool.AnyWrite, result: Schema.Json): unknown => {
 export const answerOf = (
   tool: Tool.AnyWrite,
   { doneAt, kept }: StoredResult,
-  fiber: Running
+  context: Context.Context<never>
 ): Effect.Effect<Answer, ResultUnavailable | Failure> => {
-  const scrubber = fiber.getRef(Scrubber)
+  const scrubber = Context.get(context, Scrubber)
   switch (kept._tag) {
     case "Answer": {
       const answer = scrubbed(tool, kept.answer, scrubber)

@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { type ConnectorError, OutcomeUnknown, TransientError } from "../ConnectorError.ts"
 import type { Claim, IdempotencyStore, StoreError } from "../IdempotencyStore.ts"
+import { unlimited } from "../pipeline/4_execute.ts"
 import * as Retry from "../Retry.ts"
 import { inTime, storeTimeout } from "./boundedStore.ts"
 import * as ClientKey from "./clientKey.ts"
@@ -61,9 +62,10 @@ const once = (task: OneWrite.Task, transaction: Transaction): Effect.Effect<Answ
     const begun = attempts.count
     let settled = false
 
+    // Nobody takes over what is not there before it is done.
     const execute = Effect.flatMap(write.execute(unlimited), (value) =>
       Effect.flatMap(
-        Effect.withFiber((fiber) => StoredResult.make(write.tool, value, fiber)),
+        Effect.withFiber(({ context }) => StoredResult.make(write.tool, value, context)),
         (stored) =>
           Effect.flatMap(
             store.settle({ key, owner, result: stored.text, retention }),
@@ -120,6 +122,3 @@ const uncommitted = (error: StoreError): Effect.Effect<never, TransientError> =>
       })
     )
   )
-
-/** Nobody takes over what is not there before it is done. */
-const unlimited = { epoch: 1, left: () => Infinity }

@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { AuthorizationError, TransientError } from "../ConnectorError.ts"
-import * as CallerToken from "../internal/callerToken.ts"
 import * as Policy from "../Policy.ts"
 import type { PrincipalData } from "../Principal.ts"
 import type * as Tool from "../Tool.ts"
@@ -28,7 +27,7 @@ export const authorize = (
     return decision._tag === "Allowed" ? Effect.void : refuse(tool, decision, findings)
   })
 
-/** Decides by one of a tool's policies, whose predicates are as far from the caller's token as a handler is. */
+/** Decides by one of a tool's policies. Its predicates may have to wait, and can be interrupted. */
 export const decide = (
   policy: Policy.Any,
   principal: PrincipalData,
@@ -39,8 +38,8 @@ export const decide = (
   const given = Policy.decide(policy as Policy.Policy<object>, principal, input)
   return Exit.isExit(given)
     ? given
-    : Effect.updateContext(given, (context: Context.Context<never>) =>
-        withMissing(CallerToken.takenFrom(context), services)
+    : Effect.interruptible(
+        Effect.updateContext(given, (context: Context.Context<never>) => withMissing(context, services))
       )
 }
 

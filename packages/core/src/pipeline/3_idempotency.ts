@@ -7,11 +7,13 @@
  * store.
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { IdempotencyStore } from "../IdempotencyStore.ts"
+import { atOnce } from "../internal/atOnce.ts"
 import { bounded } from "../internal/boundedStore.ts"
 import * as ClientKey from "../internal/clientKey.ts"
 import * as OneWrite from "../internal/oneWrite.ts"
@@ -29,12 +31,20 @@ interface Run {
   callers: number
 }
 
+/** Makes a call's wait for the run what interrupts the call. */
+export type Wait = typeof Effect.interruptible
+
+/**
+ * Runs a write once. It is evaluated where nothing interrupts, and only its wait for the run can be interrupted.
+ */
+export type Once = (write: OneWrite.Write, wait: Wait) => Effect.Effect<OneWrite.Done, OneWrite.Refused>
+
 /**
  * Makes the step over a store. Its scope is the connector's: closing it waits a bounded time for the writes that run.
  */
 export const make = Effect.fnUntraced(function* (
   given: IdempotencyStore["Service"]
-): Effect.fn.Return<(write: OneWrite.Write) => Effect.Effect<OneWrite.Done, OneWrite.Refused>, never, Scope.Scope> {
+): Effect.fn.Return<Once, never, Scope.Scope> {
   const store = bounded(given)
   const runs = new Map<string, Run>()
   const unsettled = new Set<Fiber.Fiber<void>>()
@@ -62,8 +72,8 @@ export const make = Effect.fnUntraced(function* (
     if (runs.get(key) === run) runs.delete(key)
   }
 
-  const attend = (run: Run, restore: typeof Effect.interruptible, onLeft?: OneWrite.Write["onLeft"]) =>
-    Effect.onInterrupt(restore(Fiber.join(run.fiber)), () => {
+  const attend = (run: Run, wait: Wait, onLeft?: OneWrite.Write["onLeft"]) =>
+    Effect.onInterrupt(wait(Fiber.join(run.fiber)), () => {
       const { attempts } = run.task.write
       run.callers--
       if (run.callers > 0 || attempts.count > 0) {
@@ -76,23 +86,23 @@ export const make = Effect.fnUntraced(function* (
       return Fiber.interrupt(run.fiber)
     })
 
-  const start = (write: OneWrite.Write, restore: typeof Effect.interruptible) => {
-    const task: OneWrite.Task = { store, later, write, owner: owners + ++owned, released: false }
+  const start = (write: OneWrite.Write, wait: Wait, context: Context.Context<never>) => {
+    const task: OneWrite.Task = { store, later, write, owner: owners + ++owned, context, released: false }
     const { transaction } = store
     const performed =
       write.tool.idempotency.recovery === "transactional" && transaction !== undefined
         ? TransactionalWrite.perform(task, transaction)
         : OneWrite.perform(task)
-    return Effect.flatMap(
-      Effect.forkIn(performed, work, { startImmediately: true, uninterruptible: true }),
+    return atOnce(
+      context,
+      performed,
       (fiber) => {
-        const done = fiber.pollUnsafe()
-        if (done !== undefined) return done
-        const run: Run = { task, fiber, callers: 1 }
+        const run: Run = { task, fiber: Fiber.runIn(fiber, work), callers: 1 }
         runs.set(write.key.key, run)
         fiber.addObserver(() => forget(run))
-        return attend(run, restore, write.onLeft)
-      }
+        return attend(run, wait, write.onLeft)
+      },
+      uninterruptible
     )
   }
 
@@ -100,29 +110,28 @@ export const make = Effect.fnUntraced(function* (
   const join = (
     run: Run,
     write: OneWrite.Write,
-    restore: typeof Effect.interruptible,
+    wait: Wait,
+    context: Context.Context<never>,
     since: number
   ): Effect.Effect<OneWrite.Done, OneWrite.Refused> => {
     const { guards } = run.task.write.key
     // The run may be the one that is wrong, so the record decides.
-    if (ClientKey.conflictOf(guards, write) !== undefined) return start(write, restore)
+    if (ClientKey.conflictOf(guards, write) !== undefined) return start(write, wait, context)
     const binding = ClientKey.toAdopt(guards, write)
     if (binding !== undefined) {
       return Effect.andThen(
         ClientKey.adopt(store, write.tool, binding),
-        Effect.suspend(() => begin(write, restore, since))
+        Effect.suspend(() => begin(write, wait, context, since))
       )
     }
     run.callers++
-    return Effect.matchCauseEffect(attend(run, restore), {
+    return Effect.matchCauseEffect(attend(run, wait), {
       onSuccess: ({ stored }): Effect.Effect<OneWrite.Done, OneWrite.Refused> =>
         Effect.succeed({ stored, earlier: guards }),
       onFailure: (cause) =>
-        Clock.clockWith((clock) =>
-          (run.task.released || isOnlyIts(run, write)) && clock.currentTimeMillisUnsafe() - since < OneWrite.maxWait
-            ? begin(write, restore, since)
-            : Effect.failCause(cause)
-        )
+        (run.task.released || isOnlyIts(run, write)) && timeIn(context) - since < OneWrite.maxWait
+          ? begin(write, wait, context, since)
+          : Effect.failCause(cause)
     })
   }
 
@@ -132,22 +141,25 @@ export const make = Effect.fnUntraced(function* (
 
   const begin = (
     write: OneWrite.Write,
-    restore: typeof Effect.interruptible,
+    wait: Wait,
+    context: Context.Context<never>,
     since?: number
   ): Effect.Effect<OneWrite.Done, OneWrite.Refused> => {
     const run = runs.get(write.key.key)
-    return run === undefined
-      ? start(write, restore)
-      : Clock.clockWith((clock) => join(run, write, restore, since ?? clock.currentTimeMillisUnsafe()))
+    return run === undefined ? start(write, wait, context) : join(run, write, wait, context, since ?? timeIn(context))
   }
 
-  return (write) =>
-    Effect.uninterruptibleMask((restore) =>
+  return (write, wait) =>
+    Effect.withFiber(({ context }) =>
       write.binding === undefined
-        ? begin(write, restore)
+        ? begin(write, wait, context)
         : Effect.andThen(
             ClientKey.bind(store, write, write.binding, owners + ++owned),
-            Effect.suspend(() => begin(write, restore))
+            Effect.suspend(() => begin(write, wait, context))
           )
     )
 })
+
+const timeIn = (context: Context.Context<never>): number => Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+
+const uninterruptible = { uninterruptible: true }

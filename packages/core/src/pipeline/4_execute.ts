@@ -7,11 +7,14 @@ import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { Program } from "../Connector.ts"
 import { ConnectorError, TransientError } from "../ConnectorError.ts"
+import { atOnce } from "../internal/atOnce.ts"
 import * as OnBehalf from "../internal/onBehalf.ts"
 import { sha256 } from "../internal/sha256.ts"
 import { Operation } from "../Operation.ts"
@@ -36,6 +39,8 @@ export interface Execution {
   readonly tool: Tool.Any
   readonly program: Program
   readonly principal: PrincipalData
+  /** Proved the principal. No handler gets it, but the right to act for the caller where there is one. */
+  readonly callerToken: Redacted.Redacted<string> | undefined
   readonly input: object
   readonly correlationId: string
   /** What `Operation.idempotencyKey` is derived from: the write's key, or something unique for a read. */
@@ -54,6 +59,9 @@ export interface Lease {
   readonly epoch: number
 }
 
+/** The lease of what holds nothing that could be taken over. */
+export const unlimited: Lease = { left: () => Infinity, epoch: 1 }
+
 /** Runs the handler. Each attempt looks at the lease first, and counts from there on. */
 export const execute = (execution: Execution, lease: Lease): Effect.Effect<unknown, ConnectorError> => {
   const { tool, program, attempts } = execution
@@ -62,21 +70,19 @@ export const execute = (execution: Execution, lease: Lease): Effect.Effect<unkno
     // The interruption is on its way through the fibers in between.
     if (attempts.abandoned) return Effect.interrupt
     attempts.count++
-    return Effect.catchCause(provided(execution, lease.epoch, program.execute(execution.input)), (cause) => {
+    return Effect.catchCause(program.execute(execution.input), (cause) => {
       const known = ofKnownClasses(cause)
       attempts.uncertain ||= known.reasons.some(isUncertain)
       return Effect.failCause(known)
     })
   })
-  return Effect.suspend(() => {
-    const limit = Math.min(Duration.toMillis(tool.timeout), lease.left())
-    // Another attempt of a transactional write is another transaction, so it is made where those are.
-    const whole = isTransactional(tool)
-      ? attempt
-      : Retry.transient(attempt, tool.retry, { safe: isSafeToRepeat(tool), within: limit * 0.8 })
-    return within(tool, limit, whole)
-  })
+  // Another attempt of a transactional write is another transaction, so it is made where those are.
+  const whole = isTransactional(tool) ? attempt : retried(tool, attempt, isSafeToRepeat(tool))
+  return asHandler(execution, lease, whole)
 }
+
+const retried = <A>(tool: Tool.Any, attempt: Effect.Effect<A, ConnectorError>, safe: boolean) =>
+  Retry.transient(attempt, tool.retry, { safe, within: Duration.toMillis(tool.timeout) * 0.8 })
 
 const isTransactional = (tool: Tool.Any) => tool.kind === "write" && tool.idempotency.recovery === "transactional"
 
@@ -94,18 +100,13 @@ export const find = (
   const { tool, program } = execution
   const { find } = program
   if (find === undefined) return undefined
-  const limit = Duration.toMillis(tool.timeout)
   return (begunAt) => {
     const earlier = { begunAt: DateTime.makeUnsafe(begunAt) }
     const search = Effect.catchCause(
-      provided(
-        execution,
-        1,
-        Effect.suspend(() => find(execution.input, earlier))
-      ),
+      Effect.suspend(() => find(execution.input, earlier)),
       (cause) => Effect.failCause(ofKnownClasses(cause))
     )
-    return within(tool, limit, Retry.transient(search, tool.retry, { safe: true, within: limit * 0.8 }))
+    return asHandler(execution, unlimited, retried(tool, search, true))
   }
 }
 
@@ -131,18 +132,18 @@ const isSafeToRepeat = (tool: Tool.Any) =>
   tool.kind === "read" || tool.idempotency.recovery === "repeatable" || tool.idempotency.recovery === "downstream-key"
 
 /**
- * A handler that ends at once is spared the race with a timer, which costs every call a microsecond. The wait can be
- * interrupted wherever it is made, since a write's run is not interruptible as a whole.
+ * Ends an effect with the tool's timeout, or when nothing is left of its lease, whose milliseconds `left` counts. It is
+ * evaluated where nothing interrupts, and only its wait can be interrupted.
  */
 export const within = <A>(
   tool: Tool.Any,
-  limit: number,
-  effect: Effect.Effect<A, ConnectorError>
+  left: Lease["left"],
+  effect: Effect.Effect<A, ConnectorError>,
+  contextOf: (context: Context.Context<never>) => Context.Context<never> = identity
 ): Effect.Effect<A, ConnectorError> =>
-  Effect.uninterruptible(
-    Effect.flatMap(Effect.forkDetach(effect, { startImmediately: true }), (fiber) => {
-      const done = fiber.pollUnsafe()
-      if (done !== undefined) return done
+  Effect.withFiber(({ context }) =>
+    atOnce(contextOf(context), effect, (fiber) => {
+      const limit = Math.min(Duration.toMillis(tool.timeout), left())
       const joined = Effect.timeoutOrElse(Fiber.join(fiber), {
         duration: limit,
         orElse: () => Effect.fail(timedOut(tool, limit))
@@ -157,25 +158,21 @@ const timedOut = (tool: Tool.Any, limit: number) =>
     applied: tool.kind === "read" ? "no" : "unknown"
   })
 
-/**
- * The caller's context wins over the services that the handlers' layer was built with, so that a span is this call's. Its
- * token ends here.
- */
-const provided = <A>(
+/** The caller's context wins over the services that the handlers' layer was built with, so that a span is this call's. */
+const asHandler = <A>(
   execution: Execution,
-  epoch: number,
+  { epoch, left }: Lease,
   effect: Effect.Effect<A, ConnectorError>
-): Effect.Effect<A, ConnectorError> =>
-  OnBehalf.instead(
-    Effect.updateContext(effect, (context: Context.Context<never>) =>
-      Context.add(
-        Context.add(withMissing(context, execution.program.services), Principal, execution.principal),
-        Operation,
-        operationOf(execution, epoch)
-      )
-    ),
-    execution.principal
+): Effect.Effect<A, ConnectorError> => {
+  const { callerToken: token, principal, program, tool } = execution
+  return within(tool, left, token === undefined ? effect : OnBehalf.provide(effect, { principal, token }), (context) =>
+    Context.add(
+      Context.add(withMissing(context, program.services), Principal, principal),
+      Operation,
+      operationOf(execution, epoch)
+    )
   )
+}
 
 /** As `Context.merge(services, context)` does, which would copy both; the caller lacks next to nothing. */
 export const withMissing = (
@@ -192,7 +189,9 @@ export const withMissing = (
 const operationOf = (execution: Execution, epoch: number): Operation["Service"] => ({
   tool: execution.tool.name,
   correlationId: execution.correlationId,
-  attempt: execution.attempts.count,
+  get attempt() {
+    return execution.attempts.count
+  },
   epoch,
   idempotencyKey: (provider) => sha256(`${provider.length}:${provider}${execution.key}`),
   step: execution.step,

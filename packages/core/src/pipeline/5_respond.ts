@@ -4,8 +4,8 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { type AuditRecord, AuditTrail } from "../AuditTrail.ts"
 import { Internal, type Refusal, TransientError, ValidationError } from "../ConnectorError.ts"
@@ -36,33 +36,34 @@ export interface Completed {
 }
 
 /** The answer of a read: what its handler returned, in the form of its output schema. */
-export const answerRead = (tool: Tool.AnyRead, value: unknown): Effect.Effect<Completed, ValidationError> =>
-  Effect.withFiber((fiber) =>
-    Effect.flatMapEager(StoredResult.encode(tool, value, fiber), (answer) =>
-      answer.json.length <= tool.maxResultSize
-        ? Effect.succeed({ _tag: "Completed", answer, replay: undefined })
-        : Effect.fail(
-            ValidationError.at(
-              "",
-              `the result has ${answer.json.length} characters, more than the ${tool.maxResultSize} that may be answered`,
-              "arguments that ask for less"
-            )
+export const answerRead = (
+  tool: Tool.AnyRead,
+  value: unknown,
+  context: Context.Context<never>
+): Effect.Effect<Completed, ValidationError> =>
+  Effect.flatMapEager(StoredResult.encode(tool, value, context), (answer) =>
+    answer.json.length <= tool.maxResultSize
+      ? Effect.succeed({ _tag: "Completed", answer, replay: undefined })
+      : Effect.fail(
+          ValidationError.at(
+            "",
+            `the result has ${answer.json.length} characters, more than the ${tool.maxResultSize} that may be answered`,
+            "arguments that ask for less"
           )
-    )
+        )
   )
 
 /** The answer of a write, done now or earlier. It is done in any case, so a result that can't be given is said so. */
 export const answerWrite = (
   tool: Tool.AnyWrite,
   { stored }: Done,
-  replay: Replay | undefined
+  replay: Replay | undefined,
+  context: Context.Context<never>
 ): Effect.Effect<Completed, Refused> =>
-  Effect.withFiber((fiber) =>
-    Effect.flatMapEager(StoredResult.answerOf(tool, stored, fiber), (answer) =>
-      answer.json.length <= tool.maxResultSize
-        ? Effect.succeed({ _tag: "Completed", answer, replay })
-        : Effect.fail(StoredResult.unavailable(tool, "too-large", stored.doneAt))
-    )
+  Effect.flatMapEager(StoredResult.answerOf(tool, stored, context), (answer) =>
+    answer.json.length <= tool.maxResultSize
+      ? Effect.succeed({ _tag: "Completed", answer, replay })
+      : Effect.fail(StoredResult.unavailable(tool, "too-large", stored.doneAt))
   )
 
 export const replayOf = (
@@ -142,29 +143,33 @@ export interface Findings {
 }
 
 /** Leaves the audit record of a call that has ended so. A trail that fails does not take the outcome from its caller. */
-export const audited = <A>(findings: Findings, outcome: A, word: string): Effect.Effect<A> =>
-  Effect.withFiber((fiber) => {
-    const record = recordOf(findings, word, fiber)
-    Metrics.countCall(record, fiber.context)
-    return Effect.mapEager(keep(record, fiber), () => outcome)
-  })
+export const audited = <A>(
+  findings: Findings,
+  outcome: A,
+  word: string,
+  context: Context.Context<never>
+): Effect.Effect<A> => {
+  const record = recordOf(findings, word, context)
+  Metrics.countCall(record, context)
+  return Effect.mapEager(keep(record, context), () => outcome)
+}
 
 /** Leaves another record of a call that is counted already. */
 export const auditAgain = (findings: Findings, outcome: string): Effect.Effect<void> =>
-  Effect.withFiber((fiber) => keep(recordOf(findings, outcome, fiber), fiber))
+  Effect.withFiber(({ context }) => keep(recordOf(findings, outcome, context), context))
 
-const keep = (record: AuditRecord, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> =>
-  Effect.matchCauseEffectEager(fiber.getRef(AuditTrail).record(record), {
+const keep = (record: AuditRecord, context: Context.Context<never>): Effect.Effect<void> =>
+  Effect.matchCauseEffectEager(Context.get(context, AuditTrail).record(record), {
     onSuccess: () => Effect.void,
     onFailure: (cause) => {
-      Metrics.lostRecords.updateUnsafe(1, fiber.context)
+      Metrics.lostRecords.updateUnsafe(1, context)
       return Effect.logError("An audit record was not kept", cause, record)
     }
   })
 
-export const recordOf = (findings: Findings, outcome: string, fiber: Fiber.Fiber<unknown, unknown>): AuditRecord => {
+export const recordOf = (findings: Findings, outcome: string, context: Context.Context<never>): AuditRecord => {
   // The rest is the connector's own.
-  const { scrub } = fiber.getRef(Scrubber)
+  const { scrub } = Context.get(context, Scrubber)
   return {
     time: findings.time,
     connector: findings.connector,
@@ -181,6 +186,6 @@ export const recordOf = (findings: Findings, outcome: string, fiber: Fiber.Fiber
     outcome,
     replayed: findings.replay !== undefined,
     found: findings.found,
-    duration: fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - findings.time
+    duration: Context.get(context, Clock.Clock).currentTimeMillisUnsafe() - findings.time
   }
 }

@@ -82,10 +82,11 @@ export const make = (server: ToolServer, principal: PrincipalData, wire: Wire): 
       })
       if (answer === undefined) return false
       const written = Effect.flatMap(answer, ({ json }) => {
-        const write = Effect.sync(() => wire.write(json))
         // Clients look at a result at once and at a notification a moment later, so a report that comes in the same chunk
         // as the result would be lost on them.
-        return reported ? Effect.andThen(Effect.yieldNow, write) : write
+        if (reported) return Effect.map(Effect.yieldNow, () => wire.write(json))
+        wire.write(json)
+        return Effect.void
       })
       fork(
         Effect.withFiber((fiber) => {

@@ -8,6 +8,7 @@ import type { CallToolResult, RequestId, ScopeChallengeHandler, Tool } from "@mo
 import { McpServer, ProtocolError, ProtocolErrorCode, SERVER_INFO_META_KEY } from "@modelcontextprotocol/server"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import type { Authenticated } from "../Identity.ts"
 import type { ToolHost, ToolRequest } from "../ToolHost.ts"
 import { unpack } from "./anyArguments.ts"
@@ -69,14 +70,18 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
   const listJson = listSerializer(info)
   const isDirect = directTools(host)
 
-  /** Runs the call; a defect, of which the pipeline leaves none, is logged here and never described to the client. */
-  const callHost = (request: ToolRequest): Effect.Effect<CallToolResult | Fault> =>
-    Effect.matchCauseEffect(
-      Effect.suspend(() => runWhileRising(host, request)),
-      {
-        onSuccess: (result): Effect.Effect<CallToolResult | Fault> => Effect.succeed(result ?? unknownTool),
-        onFailure: (cause) => Effect.as(Effect.logError("A tool call died outside the pipeline", cause), internalError)
-      }
+  /**
+   * Runs the call, and answers by what has become of it. A defect, of which the pipeline leaves none, is logged here and
+   * never described to the client.
+   */
+  const callHost = <A>(request: ToolRequest, answer: (result: CallToolResult | Fault) => A): Effect.Effect<A> =>
+    Effect.catchCause(
+      Effect.map(
+        Effect.suspend(() => runWhileRising(host, request)),
+        (result) => answer(result ?? unknownTool)
+      ),
+      (cause) =>
+        Effect.map(Effect.logError("A tool call died outside the pipeline", cause), () => answer(internalError))
     )
 
   const answer: ToolServer["answer"] = (request, caller) => {
@@ -87,7 +92,7 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
     }
     const { name, arguments: args, meta } = request
     if (!isDirect(name, caller.principal)) return undefined
-    return Effect.map(callHost({ ...caller, name, arguments: args, meta }), (result) => {
+    return callHost({ ...caller, name, arguments: args, meta }, (result) => {
       if (result instanceof Fault) return errorMessage(id, result)
       return resultMessage(id, JSON.stringify(era === "modern" ? complete(result, info) : result), isReplay(result))
     })
@@ -110,7 +115,7 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
         const [scope, ...scopes] = host.missingScopes(tool.name, given, principal)
         if (scope === undefined) return undefined
         // The host refuses it for the same reason, before anything runs, and leaves the record that every call leaves.
-        await run(callHost({ ...noContext, name: tool.name, arguments: given, principal }))
+        await run(callHost({ ...noContext, name: tool.name, arguments: given, principal }, () => undefined))
         return { scopes: [scope, ...scopes] }
       }
       server.registerTool(tool.name, { inputSchema: passThrough(tool.inputSchema), scopeChallenge }, neverCalled)
@@ -122,7 +127,7 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
     server.server.setRequestHandler("tools/call", async ({ params }, { mcpReq, http }) => {
       const headers = http?.req?.headers
       const token = mcpReq._meta?.progressToken
-      const call = callHost({
+      const request: ToolRequest = {
         name: params.name,
         arguments: unpack(params.arguments, mcpReq._meta),
         principal,
@@ -137,8 +142,9 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
                 // Progress for a client that has gone is nobody's concern.
                 mcpReq.notify(notification).catch(() => undefined)
               }
-      })
+      }
       // After an abort the SDK drops whatever this gives, so a rejection says nothing to anybody.
+      const call = callHost<CallToolResult | Fault>(request, identity)
       const result = await run(call, { signal: mcpReq.signal }).catch(() => internalError)
       if (result instanceof Fault) throw protocolError(result)
       if (isReplay(result)) onReplay?.()
