@@ -1,5 +1,5 @@
 /**
- * Clients that know nothing of Ferrule, and call the server that a plugin's `.mcp.json` declares: the SDK's, and the
+ * Clients that know nothing of Ferrule, and call the server that a plugin or a bundle declares: the SDK's, and the
  * Inspector's command line, each in both eras of the protocol. They are processes of their own.
  */
 import { assert } from "@effect/vitest"
@@ -22,22 +22,35 @@ export interface Declared {
  * somebody has signed in for, as clients send it by themselves.
  */
 export const declared = (folder: string, data: string, answers: Answers, token?: string): Declared => {
-  const values: Answers = {
-    CLAUDE_PLUGIN_ROOT: folder,
-    CLAUDE_PLUGIN_DATA: data,
-    ...Object.fromEntries(Object.entries(answers).map(([name, value]) => [`user_config.${name}`, value]))
-  }
-  const config = readFileSync(join(folder, ".mcp.json"), "utf8").replaceAll(/\$\{([^}]+)\}/g, (reference, name) => {
+  const config = readFileSync(join(folder, ".mcp.json"), "utf8")
+  const { mcpServers } = filledIn(config, { CLAUDE_PLUGIN_ROOT: folder, CLAUDE_PLUGIN_DATA: data }, answers)
+  const [name] = Object.keys(mcpServers)
+  const headers = token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } }
+  return written(data, name!, { ...mcpServers[name!], ...headers })
+}
+
+/** Reads the manifest of an MCP bundle as Claude Desktop does, in the folder that it was unpacked to. */
+export const declaredByBundle = (folder: string, data: string, answers: Answers): Declared => {
+  const manifest = readFileSync(join(folder, "manifest.json"), "utf8")
+  const { name, server } = filledIn(manifest, { __dirname: folder }, answers)
+  return written(data, name, { type: "stdio", ...server.mcp_config })
+}
+
+const filledIn = (text: string, folders: Answers, answers: Answers) => {
+  const asked = Object.entries(answers).map(([name, value]) => [`user_config.${name}`, value] as const)
+  const values: Answers = { ...folders, ...Object.fromEntries(asked) }
+  const filled = text.replaceAll(/\$\{([^}]+)\}/g, (reference, name) => {
     const value = values[name]
     assert.isDefined(value, `${reference} has a value`)
     return value
   })
-  const { mcpServers } = JSON.parse(config)
-  const [server] = Object.keys(mcpServers)
-  if (token !== undefined) mcpServers[server!].headers = { Authorization: `Bearer ${token}` }
-  const file = join(data, "mcp.json")
-  writeFileSync(file, JSON.stringify({ mcpServers }))
-  return { file, server: server! }
+  return JSON.parse(filled)
+}
+
+const written = (folder: string, server: string, declaration: object): Declared => {
+  const file = join(folder, "mcp.json")
+  writeFileSync(file, JSON.stringify({ mcpServers: { [server]: declaration } }))
+  return { file, server }
 }
 
 export interface Call {

@@ -21,10 +21,10 @@ export interface PublicNames {
   readonly asked: ReadonlySet<string>
 }
 
-/** Serves the port of this machine under each name, until the scope closes. */
+/** Serves the port of this machine under each name, until the scope closes. With none, it sees what clients ask for. */
 export const serve = Effect.fnUntraced(function* (ports: Readonly<Record<string, number>>) {
   const folder = yield* temporary
-  const { authority, ...certificate } = issue(folder, Object.keys(ports))
+  const { authority, ...certificate } = issue(folder, ["localhost", ...Object.keys(ports)])
   const reverse = yield* listening(https.createServer(certificate, forward(ports)))
   const asked = new Set<string>()
   const proxy = http.createServer((_, response) => response.writeHead(403).end())
