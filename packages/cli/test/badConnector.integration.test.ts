@@ -1,20 +1,12 @@
 import { NodeServices } from "@effect/platform-node"
 import { type Finding, findingsOf } from "@ferrule/cli/Report"
 import { assert, it } from "@effect/vitest"
-import { Effect, FileSystem } from "effect"
-import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
-import * as Bench from "../src/internal/Bench.ts"
-import { runAudit } from "../src/internal/runAudit.ts"
-import * as Subject from "../src/internal/Subject.ts"
-import * as drift from "../src/lock/drift.ts"
-import * as LockFile from "../src/lock/LockFile.ts"
-import * as PluginFolder from "../src/plugin/PluginFolder.ts"
+import { Effect } from "effect"
+import { reportOf } from "./auditing.ts"
 import { badConnector } from "./fixtures/badConnector/audit.ts"
-import { files as projectFiles } from "./fixtures/badConnector/plugin.ts"
+import { files as project } from "./fixtures/badConnector/plugin.ts"
 
-const { connector, suppressions } = badConnector
-const whole: string = connector.name
+const whole: string = badConnector.connector.name
 
 type Row = readonly [check: string, subject: string, message: string, evidence?: string]
 
@@ -125,38 +117,15 @@ const says =
 /** A probe that was cut off, or could not start, has found nothing out. */
 const isOfTheAudit = ({ message }: Finding) => /was cut off|can't be built|could not connect|not answered/.test(message)
 
-/** The plugin's folder, in a project of its own. */
-const plugin = Effect.gen(function* () {
-  const files = yield* FileSystem.FileSystem
-  const project = yield* files.makeTempDirectoryScoped()
-  yield* Effect.forEach(Object.entries(projectFiles), ([path, content]) =>
-    Effect.andThen(
-      files.makeDirectory(dirname(join(project, path)), { recursive: true }),
-      files.writeFileString(join(project, path), content)
-    )
-  )
-  return yield* PluginFolder.read(join(project, "plugin"), join(project, "audit.ts"))
-})
-
 it.live(
   "a connector that does everything wrong fails every check there is",
   () =>
     Effect.gen(function* () {
-      const declared = Subject.ofConnector(connector, badConnector.arguments)
-      const approved = LockFile.ofSubject({ ...declared, tools: declared.tools.slice(1) })
-      const subject = {
-        ...declared,
-        plugin: yield* plugin,
-        lock: {
-          path: "ferrule.lock.json",
-          tools: declared.tools.length - 1,
-          drift: yield* drift.between(approved, LockFile.ofSubject(declared))
-        }
-      }
-      const path = fileURLToPath(new URL("fixtures/badConnector/audit.ts", import.meta.url))
-      const bench = yield* Bench.make(badConnector, { module: { path, export: undefined } })
-      const report = yield* runAudit(subject, { target: "badConnector", bench, suppressions })
-
+      const report = yield* reportOf(badConnector, {
+        file: "fixtures/badConnector/audit.ts",
+        project: Object.entries(project),
+        approved: (subject) => ({ ...subject, tools: subject.tools.slice(1) })
+      })
       const findings = findingsOf(report)
       assert.deepStrictEqual(findings.filter(isOfTheAudit), [])
       assert.deepStrictEqual(
@@ -171,6 +140,6 @@ it.live(
         report.questions.map(({ answer }) => answer),
         ["no", "no", "no", "no"]
       )
-    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
+    }).pipe(Effect.provide(NodeServices.layer)),
   300_000
 )

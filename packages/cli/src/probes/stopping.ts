@@ -13,6 +13,7 @@ import { call, cut, exchangeOf, outcomeOf } from "../internal/Call.ts"
 import { type Callable, callable } from "../internal/callable.ts"
 import type { Fault, Probe } from "../internal/Check.ts"
 import { grantOf } from "../internal/tokenExchange.ts"
+import { watchRuns } from "../internal/watchRuns.ts"
 import { request } from "../internal/wire.ts"
 import type { Exchange } from "../Report.ts"
 
@@ -94,11 +95,13 @@ const standStill = Effect.fnUntraced(function* (bench: Bench, tools: ReadonlyArr
 /** Lets the real handlers wait for an upstream that never answers, until their time is over. */
 const hang = Effect.fnUntraced(function* (bench: Bench, tools: ReadonlyArray<Callable>) {
   const waiting: Array<AbortSignal> = []
+  const runs = watchRuns()
   const instance: Instance = yield* bench.start({
     tool: hurried,
-    // A token is fetched for all callers at once, and not given up with one of them.
+    program: runs.program,
+    // A token is fetched for all callers at once, and not given up with one of them. A rule is asked before the time begins.
     upstream: async (request, next) => {
-      if ((await grantOf(request)) !== undefined) return next()
+      if (!runs.hasBegun() || (await grantOf(request)) !== undefined) return next()
       waiting.push(request.signal)
       return new Promise(() => undefined)
     }
@@ -108,6 +111,7 @@ const hang = Effect.fnUntraced(function* (bench: Bench, tools: ReadonlyArray<Cal
   let count = 0
   for (const { arguments: args, caller, era, tool } of tools) {
     const before = waiting.length
+    runs.reset()
     const begun = yield* Clock.currentTimeMillis
     const called = yield* call(yield* instance.connect(caller, era), tool.name, args)
     const took = (yield* Clock.currentTimeMillis) - begun

@@ -11,6 +11,7 @@ import type { Fault, Probe } from "../internal/Check.ts"
 import { departuresOf, isNothing } from "../internal/departures.ts"
 import { tally } from "../internal/tally.ts"
 import { watchKeys } from "../internal/watchKeys.ts"
+import { watchRuns } from "../internal/watchRuns.ts"
 import { says, type Sent, watchUpstream } from "../internal/watchUpstream.ts"
 
 export const upstreamFaults: Probe = {
@@ -144,16 +145,24 @@ interface Seen {
 const withTrouble = Effect.fnUntraced(function* (bench: Bench, one: Callable, trouble: Trouble) {
   const done: Array<Sent> = []
   const keys = watchKeys()
+  const runs = watchRuns()
   const watch = watchUpstream((sent, next) =>
-    trouble.answer(() => {
-      if (sent.mutates) done.push(sent)
-      return next()
-    }, waitOf(one.tool))
+    // What a rule can't ask is denied, whatever the upstream said.
+    runs.hasBegun()
+      ? trouble.answer(() => {
+          if (sent.mutates) done.push(sent)
+          return next()
+        }, waitOf(one.tool))
+      : next()
   )
-  const instance = yield* bench.start({ upstream: watch.upstream, program: keys.program })
+  const instance = yield* bench.start({
+    upstream: watch.upstream,
+    program: (tool, program) => runs.program(tool, keys.program(tool, program))
+  })
   const client = yield* instance.connect(one.caller, one.era)
   const first = yield* call(client, one.tool.name, one.arguments)
   // A second round of the same timeouts tells nothing more where nothing can have been done.
+  runs.reset()
   const second = done.length === 0 ? first : yield* call(client, one.tool.name, one.arguments)
   return { one, trouble, first, second, done, keys: keys.runs.flatMap((run) => run.keys) } satisfies Seen
 })
