@@ -1,4 +1,5 @@
 import { Policy, type Tool } from "@ferrule/core"
+import type { Audit } from "@ferrule/cli/Audit"
 import * as AuditSink from "@ferrule/core/AuditSink"
 import { Mcp } from "@ferrule/mcp"
 import { assert, describe, it } from "@effect/vitest"
@@ -8,6 +9,7 @@ import type { Instance, StartOptions } from "../src/internal/Bench.ts"
 import { probes } from "../src/probes/index.ts"
 import { badly, desk, finds, type Given, outcomeOf, passes } from "./probing.ts"
 import ledgerAudit from "../../../examples/ledger/connector.ts"
+import { goodConnector } from "./fixtures/goodConnector.ts"
 import noisy from "./fixtures/noisy.ts"
 
 const ledger: Given = { audit: ledgerAudit }
@@ -84,7 +86,26 @@ const obliging = (instance: Instance): Instance => ({
   }
 })
 
+const rooms: Audit = goodConnector
+
+const caught = (tool: Tool.Any): Tool.Any => ({ ...tool, allow: catching(tool.allow) }) as Tool.Any
+
+const catching = (policy: Policy.Any): Policy.Any => {
+  if (policy._tag === "All") return { ...policy, policies: policy.policies.map(catching) } as Policy.Any
+  if (policy._tag !== "Predicate") return policy
+  const test = (...of: Parameters<typeof policy.test>) => {
+    const answer = policy.test(...of)
+    return Effect.isEffect(answer) ? Effect.catchCause(answer, () => Effect.succeed(true)) : answer
+  }
+  return { ...policy, test } as Policy.Any
+}
+
 const changed = (options: StartOptions): Given => ({ ...desk, options: (asked) => ({ ...asked, ...options }) })
+
+/** The rooms of a house, where a rule that can't be asked lets the caller through: its client was made with its layer. */
+const credulous: Given = {
+  audit: { ...rooms, connector: { ...rooms.connector, tools: rooms.connector.tools.map(caught) } }
+}
 
 /** A store that takes all operations for the same one. */
 const forgetful: StartOptions = {
@@ -150,6 +171,7 @@ describe("a connector that breaks one is found out", { timeout: 60_000 }, () => 
   found("C09", changed(forgetful), "create_ticket", "gives one caller's result to another who knows the key")
   found("C10", badly, "promote", "ran for agent, who claimed it by the argument role")
   found("C11", badly, "guarded", "runs for agent when its service can't be reached")
+  found("C11", credulous, "book_room", "runs for employee when its service can't be reached")
   found("D01", badly, "ask", "lets out an upstream's error body, ")
   found("D01", badly, "ask", "lets out a caller's token, ")
   found(

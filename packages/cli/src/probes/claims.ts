@@ -191,7 +191,7 @@ export const policySource: Probe = {
     if (tools.length === 0) return { notApplicable: "No policy has a rule that could fail to be checked." }
     const faults: Array<Fault> = []
     const transcript: Array<Exchange> = []
-    const cuts = { asked: 0 }
+    const cuts: Cuts = { asked: 0, rules: 0 }
     const ways = [
       ["its service can't be reached", (predicate: Predicate) => withoutNetwork(predicate, cuts)],
       ["its rule fails", failing]
@@ -199,7 +199,9 @@ export const policySource: Probe = {
     let count = 0
     for (const [what, broken] of ways) {
       const instance = yield* bench.start({
-        tool: (tool) => ({ ...tool, allow: mapped(tool.allow, broken) }) as Tool.Any
+        tool: (tool) => ({ ...tool, allow: mapped(tool.allow, broken) }) as Tool.Any,
+        // A client that was made with its layer sends by that layer's fetch. One call is made at a time.
+        upstream: (_, next) => (cuts.rules > 0 ? cutOff(cuts) : next())
       })
       for (const tool of tools) {
         const args = bench.argumentsOf(tool)
@@ -259,14 +261,26 @@ const failing = (predicate: Predicate): Predicate => ({
   test: () => Effect.die(new Error("the rule can't be checked"))
 })
 
-const withoutNetwork = (predicate: Predicate, cuts: { asked: number }): Predicate => ({
+interface Cuts {
+  asked: number
+  /** How many rules are being asked. */
+  rules: number
+}
+
+const cutOff = (cuts: Cuts) => {
+  cuts.asked++
+  return Promise.reject(new TypeError("fetch failed"))
+}
+
+const withoutNetwork = (predicate: Predicate, cuts: Cuts): Predicate => ({
   ...predicate,
   test: (principal, input) => {
     const answer = predicate.test(principal, input)
     if (!Effect.isEffect(answer)) return answer
-    return Effect.provideService(answer, FetchHttpClient.Fetch, () => {
-      cuts.asked++
-      return Promise.reject(new TypeError("fetch failed"))
-    })
+    return Effect.acquireUseRelease(
+      Effect.sync(() => cuts.rules++),
+      () => Effect.provideService(answer, FetchHttpClient.Fetch, () => cutOff(cuts)),
+      () => Effect.sync(() => cuts.rules--)
+    )
   }
 })
