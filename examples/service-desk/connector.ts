@@ -7,6 +7,7 @@
 import { Audit } from "@ferrule/cli"
 import { IdempotencyStore, Principal } from "@ferrule/core"
 import { ConfigProvider, Context, Effect, Layer } from "effect"
+import { RateLimiter } from "effect/persistence"
 import { Desk } from "./Desk.ts"
 import * as FlakyUpstream from "./FlakyUpstream.ts"
 import { ServiceDeskHandlers } from "./handlers.ts"
@@ -39,7 +40,11 @@ const TestMessenger = Layer.unwrap(
 )
 
 export default Audit.make(ServiceDesk, {
-  layers: Layer.merge(ServiceDeskHandlers.pipe(Layer.provide([TestDesk, TestMessenger])), IdempotencyStore.layerMemory),
+  layers: Layer.mergeAll(
+    ServiceDeskHandlers.pipe(Layer.provide([TestDesk, TestMessenger])),
+    IdempotencyStore.layerMemory,
+    RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+  ),
   callers: [
     Principal.make({ id: "vera", roles: ["viewer"] }),
     Principal.make({ id: "ana", roles: ["agent"], claims: { queues: ["support"] } }),

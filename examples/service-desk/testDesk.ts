@@ -5,6 +5,7 @@
 import { AuditTrail, IdempotencyStore, Principal } from "@ferrule/core"
 import { TestClient } from "@ferrule/core/testing"
 import { ConfigProvider, Effect, Layer } from "effect"
+import { RateLimiter } from "effect/persistence"
 import { Desk } from "./Desk.ts"
 import * as FlakyUpstream from "./FlakyUpstream.ts"
 import { ServiceDeskHandlers } from "./handlers.ts"
@@ -34,6 +35,7 @@ export const make = Effect.gen(function* () {
     Layer.mergeAll(
       ServiceDeskHandlers,
       IdempotencyStore.layerMemory,
+      RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)),
       AuditTrail.layer((record) => Effect.sync(() => void records.push(record)))
     ).pipe(
       Layer.provideMerge(Layer.merge(Desk.layer({ filename: ":memory:" }), Messenger.layer)),
