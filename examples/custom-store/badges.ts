@@ -36,7 +36,12 @@ const IssueBadge = Tool.write("issue_badge", {
   idempotency: { identity: ["visitor", "day"], recovery: "reconcile" },
   destructive: false
 })
-export const Badges = Connector.make("badges", { version: "1.0.0", tools: [ListBadges, IssueBadge] })
+export const Badges = Connector.make("badges", {
+  version: "1.0.0",
+  tools: [ListBadges, IssueBadge],
+  // A door lets in fewer.
+  rateLimit: { limit: 120, window: "1 minute" }
+})
 
 /** The handlers over the list in this folder. */
 export const handlersIn = (folder: string) => {

@@ -4,6 +4,7 @@
  */
 import { Audit } from "@ferrule/cli"
 import { Effect, Layer } from "effect"
+import { RateLimiter } from "effect/persistence"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -21,8 +22,10 @@ const InFolder = Layer.unwrap(
   )
 )
 
+const Rates = RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+
 export default Audit.make(Badges, {
-  layers: InFolder,
+  layers: Layer.merge(InFolder, Rates),
   arguments: {
     list_badges: { day: "2026-05-01" },
     issue_badge: { visitor: "Kim Lee", day: "2026-05-01" }

@@ -5,6 +5,7 @@
 import { Principal } from "@ferrule/core"
 import { Identity, Mcp } from "@ferrule/mcp"
 import { Config, Effect, Layer } from "effect"
+import { RateLimiter } from "effect/persistence"
 import { join } from "node:path"
 import { Badges, handlersIn } from "./badges.ts"
 import * as LmdbIdempotencyStore from "./LmdbIdempotencyStore.ts"
@@ -15,5 +16,7 @@ const InFolder = Layer.unwrap(
   )
 )
 
+const Rates = RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+
 const receptionist = Principal.make({ id: "receptionist", roles: ["reception"] })
-Mcp.runStdio(Badges).pipe(Effect.provide([InFolder, Identity.layerDeclared(receptionist)]), Mcp.runMain)
+Mcp.runStdio(Badges).pipe(Effect.provide([InFolder, Rates, Identity.layerDeclared(receptionist)]), Mcp.runMain)

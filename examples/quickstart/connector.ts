@@ -9,5 +9,11 @@ export default Audit.make(Notes, {
   arguments: {
     read_notes: { topic: "deploys" },
     add_note: { topic: "deploys", text: "Fridays are frozen." }
-  }
+  },
+  suppressions: [
+    {
+      check: "H05",
+      reason: "It serves the one person who started it, from memory: whoever floods it keeps nobody else waiting."
+    }
+  ]
 })
