@@ -33,7 +33,8 @@ export const printedServices: Probe = {
     if (own.length === 0) {
       return departures.every(isNothing)
         ? {
-            notApplicable: `It holds no credential: none is watched by the scrubber, and nothing that could carry one left this process while each of its tools was called.`
+            notApplicable:
+              "Over the layers that it is probed with, it holds no credential: none is watched by the scrubber, and nothing that could carry one left this process while each of its tools was called."
           }
         : {
             notSeen:

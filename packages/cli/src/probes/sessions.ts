@@ -14,6 +14,7 @@ import { withoutSubject } from "../internal/tokenExchange.ts"
 import { watchUpstream } from "../internal/watchUpstream.ts"
 import { exchange, said } from "../internal/wire.ts"
 import { revocation } from "./revocation.ts"
+import { upstreamCredentials } from "./upstreamCredentials.ts"
 
 export const passthrough: Probe = {
   info: {
@@ -54,7 +55,8 @@ export const passthrough: Probe = {
     const unseen = unseenOf(departures)
     if (departures.every(isNothing)) {
       return {
-        notApplicable: `It has no upstream that a token could be passed on to: while each of its tools was called, no request, message, connection, program or thread left this process.`
+        notApplicable:
+          "Over the layers that it is probed with, it has no upstream that a token could be passed on to: while each of its tools was called, no request, message, connection, program or thread left this process."
       }
     }
     if (faults.length === 0 && unseen !== undefined) {
@@ -103,11 +105,13 @@ const textsOf = ({
 export const rotation: Probe = {
   info: {
     id: "C07",
-    title: "When the authorization server changes its keys, the next call uses the new one and the old one is refused",
-    why: "Keys are changed when they may be known to others. A server that goes on taking the old ones, or has to be restarted for the new ones, defeats that.",
-    fix: "Let the identity fetch the key set again for a key that it does not know, and forget what the old keys proved.",
+    title:
+      "When keys or an upstream's credential are changed, the next call uses the new one and the old one is done with",
+    why: "Keys and credentials are changed when they may be known to others. A server that goes on with the old ones, or has to be restarted for the new ones, defeats that.",
+    fix: "Let the identity fetch the key set again for a key that it does not know, and forget what the old keys proved. Ask upstreams through UpstreamClient, whose Credential is renewed when it is refused.",
     severity: "block"
   },
+  limit: 60,
   run: Effect.fnUntraced(function* (bench) {
     const one = callable(bench)[0]
     if (one === undefined) return nobody
@@ -129,13 +133,15 @@ export const rotation: Probe = {
     if (third.status !== 401) {
       faults.push({ subject, message: "takes a token of a key that is no longer published", evidence: said(third) })
     }
+    const own = yield* upstreamCredentials(bench)
     return {
-      faults,
-      note: `one session over two keys, judged ${identityNote(bench)}; upstream credentials that rotate are not seen`,
+      faults: [...faults, ...own.faults],
+      note: [`one session over two keys, judged ${identityNote(bench)}`, ...own.note].join("; "),
       transcript: [
         { what: "a token of the old key", sent: one.tool.name, answered: cut(first.text), millis: first.millis },
         { what: "a token of the new key", sent: one.tool.name, answered: cut(second.text), millis: second.millis },
-        exchange("the old token again", one.tool.name, third)
+        exchange("the old token again", one.tool.name, third),
+        ...own.transcript
       ]
     }
   })

@@ -97,7 +97,7 @@ describe("C06, a caller's token that is passed on", () => {
   it.live("is nothing to judge where nothing leaves the process", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* findings(passthrough, quiet), [
-        "It has no upstream that a token could be passed on to: while each of its tools was called, no request, message, connection, program or thread left this process."
+        "Over the layers that it is probed with, it has no upstream that a token could be passed on to: while each of its tools was called, no request, message, connection, program or thread left this process."
       ])
     })
   )
@@ -151,7 +151,7 @@ describe("D05, a credential that is printed", () => {
   it.live("is nothing to judge where none is held and nothing leaves, and open where something does", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* findings(printedServices, quiet), [
-        "It holds no credential: none is watched by the scrubber, and nothing that could carry one left this process while each of its tools was called."
+        "Over the layers that it is probed with, it holds no credential: none is watched by the scrubber, and nothing that could carry one left this process while each of its tools was called."
       ])
       assert.deepStrictEqual(
         yield* findings(

@@ -6,9 +6,10 @@ import { createServer } from "node:http"
 import { text } from "node:stream/consumers"
 import type * as Audit from "../../src/Audit.ts"
 import * as Bench from "../../src/internal/Bench.ts"
-import { expiry, passthrough } from "../../src/probes/sessions.ts"
+import { expiry, passthrough, rotation } from "../../src/probes/sessions.ts"
 import { badTokens } from "../../src/probes/tokens.ts"
 import { asking, listening } from "../fixtures/clients.ts"
+import { granted } from "../fixtures/granted.ts"
 import { findings } from "../fixtures/probing.ts"
 import { workshop } from "../fixtures/workshop.ts"
 
@@ -118,6 +119,50 @@ describe("an identity that asks about tokens", () => {
       assert.deepStrictEqual(yield* findings(badTokens, recognisedBy(introspecting)), [])
       const fetching = asking((url) => fetch(url))
       assert.deepStrictEqual(yield* findings(passthrough, recognisedBy(elsewhere, fetching)), [])
+    })
+  )
+})
+
+describe("C07, a credential that its upstream refuses", () => {
+  const noteOf = (audit: Audit.Audit) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const outcome = yield* rotation.run(yield* Bench.make(audit))
+        return "faults" in outcome ? outcome.note?.replace(/^.*?another; /, "") : undefined
+      })
+    )
+
+  it.live("is replaced by the next one", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* findings(rotation, granted("oauth")), [])
+      assert.match((yield* noteOf(granted("oauth")))!, /look, put got another credential when the upstream refused/)
+    })
+  )
+
+  it.live("is found to be held on to", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* findings(rotation, granted("kept")), [
+        "look gets no other credential when its upstream refuses the one that it has",
+        "put gets no other credential when its upstream refuses the one that it has"
+      ])
+    })
+  )
+
+  it.live("is found to be sent again when there is another", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* findings(rotation, granted("swinging")), [
+        "look goes on sending a credential that its upstream refuses, when it has another"
+      ])
+    })
+  )
+
+  it.live("is not said to be replaced where it is given", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* findings(rotation, granted("given")), [])
+      assert.match(
+        (yield* noteOf(granted("given")))!,
+        /the credential of look, put is given to it, and how it is changed/
+      )
     })
   )
 })

@@ -12,12 +12,16 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { BenchFault } from "../Check.ts"
 
-/** Builds with nothing that another build has left, and gives up on what does not come to an end. */
+/** Builds with nothing that another build has left, unless the map is given, and gives up on what does not come to an end. */
 export const building =
   (scope: Scope.Scope, patience: Duration.Input) =>
-  <A>(layer: Layer.Layer<A, unknown>, what: string): Effect.Effect<Context.Context<A>, BenchFault> =>
+  <A>(
+    layer: Layer.Layer<A, unknown>,
+    what: string,
+    memoMap: Layer.MemoMap = Layer.makeMemoMapUnsafe()
+  ): Effect.Effect<Context.Context<A>, BenchFault> =>
     Effect.gen(function* () {
-      const fiber = yield* Effect.forkDetach(Layer.buildWithMemoMap(layer, Layer.makeMemoMapUnsafe(), scope))
+      const fiber = yield* Effect.forkDetach(Layer.buildWithMemoMap(layer, memoMap, scope))
       const exit = yield* Effect.timeoutOption(Fiber.await(fiber), patience)
       if (Option.isNone(exit)) {
         yield* Effect.forkDetach(Fiber.interrupt(fiber))

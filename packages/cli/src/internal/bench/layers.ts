@@ -5,7 +5,6 @@ import * as Connector from "@ferrule/core/Connector"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Scope from "effect/Scope"
 import type { Audit } from "../../Audit.ts"
 import type { StartOptions } from "../Bench.ts"
@@ -32,8 +31,7 @@ export const make = Effect.fnUntraced(function* (
   const recorder = yield* Scope.provide(Recorder.make, scope)
   const recognition = Egress.leaveOut(yield* Scope.provide(Egress.watch, scope))
   const upstream = Upstream.make(answer)
-  const context = yield* building(scope, patience)(layers, `The layers of ${connector.name}`).pipe(
-    Effect.provideService(FetchHttpClient.Fetch, upstream.fetch),
+  const context = yield* building(scope, patience)(layers, `The layers of ${connector.name}`, upstream.memoMap).pipe(
     Effect.provideContext(recorder.context)
   )
   return { context, programs: Context.getUnsafe(context, connector.handlers), recorder, recognition, upstream }

@@ -4,6 +4,8 @@
 import type * as Connector from "@ferrule/core/Connector"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
 import type { StartOptions, UpstreamRequest } from "../Bench.ts"
 
@@ -11,8 +13,8 @@ export interface Upstream {
   readonly requests: ReadonlyArray<UpstreamRequest>
   /** What was sent in headers that hold credentials. */
   readonly credentials: ReadonlySet<string>
-  /** The fetch that layers are built with. */
-  readonly fetch: typeof globalThis.fetch
+  /** Makes layers build over this, also where one of them brings a fetch of its own. */
+  readonly memoMap: Layer.MemoMap
   /** Makes a program send through here, also where its layer brought a fetch of its own. */
   readonly through: (program: Connector.Program) => Connector.Program
 }
@@ -42,7 +44,7 @@ export const make = (answer: StartOptions["upstream"]): Upstream => {
     return recording
   }
 
-  const within = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  const within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.withFiber((fiber) =>
       Effect.provideService(effect, FetchHttpClient.Fetch, over(fiber.getRef(FetchHttpClient.Fetch)))
     )
@@ -50,7 +52,7 @@ export const make = (answer: StartOptions["upstream"]): Upstream => {
   return {
     requests,
     credentials,
-    fetch: over(globalThis.fetch),
+    memoMap: aroundEach(within),
     through: ({ execute, find, services }) => ({
       services,
       execute: (input) => within(Effect.suspend(() => execute(input))),
@@ -62,6 +64,26 @@ export const make = (answer: StartOptions["upstream"]): Upstream => {
 /** What headers hold of credentials: of "Bearer abc" it is the second word that is the secret. */
 export const credentialsIn = (headers: Headers): ReadonlyArray<string> =>
   Array.from(headers).flatMap(([name, value]) => (isCredential(name) ? [value.slice(value.lastIndexOf(" ") + 1)] : []))
+
+type Around = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** Puts this around each layer that is built. Some take their fetch once and for all, such as those of UpstreamClient. */
+const aroundEach = (within: Around): Layer.MemoMap => {
+  const plain = Layer.makeMemoMapUnsafe()
+  const memoize: Layer.MemoMap["getOrElseMemoize"] = plain.getOrElseMemoize
+  const around: Layer.MemoMap = Object.create(plain, {
+    getOrElseMemoize: {
+      value: ((layer, scope, build) =>
+        // What it builds goes on by the map that it is called on.
+        Reflect.apply(memoize, around, [
+          layer,
+          scope,
+          (memoMap: Layer.MemoMap, scope: Scope.Scope) => within(build(memoMap, scope))
+        ])) satisfies Layer.MemoMap["getOrElseMemoize"]
+    }
+  })
+  return around
+}
 
 const isCredential = (name: string) =>
   name !== "idempotency-key" && /auth|cookie|token|secret|key|signature/i.test(name)
