@@ -1,4 +1,7 @@
+import { AuditTrail, Connector, Operation, Policy, Principal, Tool } from "@ferrule/core"
+import { TestClient } from "@ferrule/core/testing"
 import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
 import * as fc from "fast-check"
 import { legible } from "../src/internal/legible.ts"
 
@@ -50,3 +53,25 @@ describe("what a text hides", () => {
     )
   })
 })
+
+it.effect("the words of progress are legible, too", () =>
+  Effect.gen(function* () {
+    const Walk = Tool.read("walk", {
+      title: "Walk",
+      description: "Stands for a tool, in a test of progress.",
+      input: Schema.Struct({}),
+      output: Schema.Struct({}),
+      allow: Policy.role("walker")
+    })
+    const Walks = Connector.make("walks", { version: "1.0.0", tools: [Walk] })
+    const handlers = Walks.toLayer({
+      walk: () => Effect.flatMap(Operation, ({ progress }) => Effect.as(progress(1, 2, "past \u202ekrap\u202c"), {}))
+    })
+    const said: Array<unknown> = []
+    yield* Effect.gen(function* () {
+      const client = (yield* TestClient.make(Walks)).as(Principal.make({ id: "ada", roles: ["walker"] }))
+      yield* client.call("walk", {}, { progress: (...report) => Effect.sync(() => void said.push(report)) })
+    }).pipe(Effect.provide([handlers, AuditTrail.layerNone]))
+    assert.deepStrictEqual(said, [[1, 2, String.raw`past \u202ekrap\u202c`]])
+  })
+)
