@@ -188,7 +188,7 @@ describe("a connector that breaks one is found out", { timeout: 60_000 }, () => 
   found("H02", served({ host: "0.0.0.0", allowedHosts: ["127.0.0.1"] }), "service-desk", "can be reached at")
   found("H03", { ...desk, instance: mending }, "service-desk", "answers another Mcp-Name with 200 instead of 400")
   found("H04", badly, "linger", "sends requests upstream after its timeout")
-  found("H05", desk, "service-desk", "declares no rate limit: one caller may have its tools executed without end")
+  found("H05", { audit: noisy }, "noisy", "declares no rate limit: one caller may have its tools executed without end")
   found("H05", badly, "linger", "was executed 6 times for one caller, and its limit is 3")
   found(
     "H06",

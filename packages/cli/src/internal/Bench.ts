@@ -181,6 +181,8 @@ export interface Bench {
   /** Where the audit was loaded from, to load it in another process. */
   readonly module: Module | undefined
   readonly start: (options?: StartOptions) => Effect.Effect<Instance, BenchFault, Scope.Scope>
+  /** What the instances that have ended had of secrets, which no report may show. */
+  readonly secrets: () => ReadonlySet<string>
 }
 
 /**
@@ -222,6 +224,9 @@ export const make = (
       )
     )
     const callerOf = new Map(allowed)
+    const secrets = new Set<string>()
+    const keepSecrets = (instance: Instance) =>
+      Effect.addFinalizer(() => Effect.sync(() => instance.secrets().forEach(({ value }) => secrets.add(value))))
     return {
       connector,
       tools,
@@ -232,7 +237,9 @@ export const make = (
       identity: audit.identity === undefined ? ("bench" as const) : ("module" as const),
       server: audit.server === undefined ? ("bench" as const) : ("module" as const),
       module,
-      start: (options: StartOptions = {}) => start(audit, authority, callers, patience, options)
+      start: (options: StartOptions = {}) =>
+        Effect.tap(start(audit, authority, callers, patience, options), keepSecrets),
+      secrets: () => secrets
     }
   }).pipe(Effect.catchTag("BenchFault", ({ message }) => Effect.fail(new Unusable({ message }))))
 

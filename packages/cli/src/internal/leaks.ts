@@ -23,7 +23,8 @@ export const leaksIn = (text: string, secrets: ReadonlyArray<Secret>): ReadonlyA
 
 const known = new Map<string, ReadonlyArray<readonly [string, string]>>()
 
-const formsOf = (secret: string): ReadonlyArray<readonly [string, string]> => {
+/** Writes a secret in each form, with the form's name. */
+export const formsOf = (secret: string): ReadonlyArray<readonly [string, string]> => {
   const before = known.get(secret)
   if (before !== undefined) return before
   const bytes = Buffer.from(secret)

@@ -4,6 +4,7 @@
 import * as AccessMatrix from "@ferrule/core/AccessMatrix"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { Suppression } from "../Audit.ts"
 import { staticChecks } from "../checks/index.ts"
@@ -13,13 +14,13 @@ import type { CheckResult, Finding, Report } from "../Report.ts"
 import { version } from "../version.ts"
 import { wireProbes } from "../wire/index.ts"
 import type { Bench } from "./Bench.ts"
+import { concealed } from "./conceal.ts"
 import { contractOf } from "./contract.ts"
 import { type BenchFault, type Fault, groups, type Info, type Outcome, type Probe } from "./Check.ts"
 import { answers } from "./questions.ts"
 import type { Subject } from "./Subject.ts"
 import * as Suppressions from "./suppressions.ts"
 import { toConfirm } from "./toConfirm.ts"
-import { withoutTokens } from "./withoutTokens.ts"
 import type { WireTarget } from "./WireTarget.ts"
 
 export interface AuditOptions {
@@ -43,7 +44,10 @@ export const runAudit = Effect.fnUntraced(function* (subject: Subject, options: 
         ))
   ]
   const accepted = resultOf(Suppressions.info, "static", Suppressions.outcome(suppressions, made, subject), [])
-  const checks = [...made, accepted].sort((one, other) => (one.id < other.id ? -1 : 1))
+  const checks = yield* concealed(
+    [...made, accepted].sort((one, other) => (one.id < other.id ? -1 : 1)),
+    [...(bench?.secrets() ?? []), ...(wire?.token === undefined ? [] : [Redacted.value(wire.token.value)])]
+  )
   const locked = LockFile.ofSubject(subject)
   const report: Report = {
     ferrule: version,
@@ -142,12 +146,7 @@ const resultOf = (
     status: counts ? "failed" : "passed",
     ...(note !== undefined && { note }),
     findings,
-    transcript: transcript.map(({ answered, millis, sent, what }) => ({
-      what,
-      sent: withoutTokens(sent),
-      answered: withoutTokens(answered),
-      millis: Math.round(millis)
-    }))
+    transcript: transcript.map((exchange) => ({ ...exchange, millis: Math.round(exchange.millis) }))
   }
 }
 
@@ -160,8 +159,8 @@ const findingOf = (info: Info, fault: Fault, suppressions: ReadonlyArray<Suppres
     severity: fault.severity ?? info.severity,
     subject: fault.subject,
     ...(fault.where !== undefined && { where: fault.where }),
-    message: withoutTokens(fault.message),
-    ...(fault.evidence !== undefined && { evidence: withoutTokens(fault.evidence) }),
+    message: fault.message,
+    ...(fault.evidence !== undefined && { evidence: fault.evidence }),
     fix: fault.fix ?? info.fix,
     ...(accepted !== undefined && { accepted: accepted.reason })
   }
