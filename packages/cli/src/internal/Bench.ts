@@ -40,7 +40,7 @@ export interface Execution {
   readonly input: unknown
 }
 
-/** A request that a handler sent to an upstream by Effect's HttpClient over fetch. Credentials are hashes. */
+/** A request that a handler sent to an upstream by Effect's HttpClient over fetch, or by the global fetch. Credentials are hashes. */
 export interface UpstreamRequest {
   readonly method: string
   readonly url: string

@@ -10,7 +10,7 @@ import { byOthers, type Sent, type Watch } from "./watchUpstream.ts"
 
 export interface Departure extends Pick<Departed, "messages" | "unseen"> {
   readonly called: Called
-  /** By Effect's HttpClient over fetch, where a probe can stand in between. */
+  /** By Effect's HttpClient over fetch, or by the global fetch, where a probe can stand in between. */
   readonly sent: ReadonlyArray<Sent>
   /** By other clients, which are only watched. */
   readonly others: ReadonlyArray<Sent>

@@ -33,7 +33,7 @@ export const upstreamFaults: Probe = {
       others.length === 0
         ? []
         : [
-            `${others.map(({ one }) => one.tool.name).join(", ")} could not be judged: what they ask is asked by another way than Effect's HttpClient over fetch, where no fault can be put in between`
+            `${others.map(({ one }) => one.tool.name).join(", ")} could not be judged: what they ask is asked by another way than fetch, or Effect's HttpClient over it, where no fault can be put in between`
           ]
     if (asking.length === 0) {
       return others.length > 0 ? { notSeen: unjudged.join("") } : { notApplicable: "no tool asks an upstream" }

@@ -5,6 +5,7 @@ import { createSocket } from "node:dgram"
 import * as Http from "node:http"
 import * as Http2 from "node:http2"
 import { connect, createServer } from "node:net"
+import { setTimeout as delay } from "node:timers/promises"
 import { Worker } from "node:worker_threads"
 import { printedServices } from "../../src/probes/printing.ts"
 import { readsOnlyRead } from "../../src/probes/reads.ts"
@@ -167,6 +168,38 @@ describe("D05, a credential that is printed", () => {
 })
 
 describe("E03, an upstream that fails", () => {
+  it.live("is judged where handlers call the global fetch, and not only at first", () =>
+    Effect.gen(function* () {
+      const trusting = asking(async (url) => {
+        await delay(1)
+        return (await fetch(`${url}/things`)).text()
+      })
+      const found = yield* findings(upstreamFaults, trusting)
+      assert.include(found, "look answers as if nothing had happened where its upstream has failed")
+      assert.include(
+        found,
+        "look answers with Internal where its upstream resets the connection after it did what was asked"
+      )
+    })
+  )
+
+  it.live("is judged where the module has put a double in the place of the global fetch", () =>
+    Effect.gen(function* () {
+      const before = globalThis.fetch
+      const asked: Array<string> = []
+      globalThis.fetch = async (input) => {
+        asked.push(new Request(input).url)
+        return Response.json({})
+      }
+      const found = yield* findings(
+        upstreamFaults,
+        asking(() => fetch("https://doubled.test/things"))
+      ).pipe(Effect.ensuring(Effect.sync(() => (globalThis.fetch = before))))
+      assert.include(found, "look answers as if nothing had happened where its upstream has failed")
+      assert.include(asked, "https://doubled.test/things")
+    })
+  )
+
   it.live("is not judged where no fault can be put in between, and is nothing where none is asked", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(
@@ -175,7 +208,7 @@ describe("E03, an upstream that fails", () => {
           asking((url) => byHttp(url, {}))
         ),
         [
-          "look could not be judged: what they ask is asked by another way than Effect's HttpClient over fetch, where no fault can be put in between"
+          "look could not be judged: what they ask is asked by another way than fetch, or Effect's HttpClient over it, where no fault can be put in between"
         ]
       )
       assert.deepStrictEqual(yield* findings(upstreamFaults, quiet), ["no tool asks an upstream"])

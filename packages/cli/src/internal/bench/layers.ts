@@ -11,6 +11,7 @@ import type { StartOptions } from "../Bench.ts"
 import type { BenchFault } from "../Check.ts"
 import { building, scopeThatEnds } from "./building.ts"
 import * as Egress from "./egress.ts"
+import * as GlobalFetch from "./globalFetch.ts"
 import * as Recorder from "./recorder.ts"
 import * as Upstream from "./upstream.ts"
 
@@ -30,6 +31,7 @@ export const make = Effect.fnUntraced(function* (
   const scope = yield* scopeThatEnds(patience)
   const recorder = yield* Scope.provide(Recorder.make, scope)
   const recognition = Egress.leaveOut(yield* Scope.provide(Egress.watch, scope))
+  yield* Scope.provide(GlobalFetch.replaced, scope)
   const upstream = Upstream.make(answer)
   const context = yield* building(scope, patience)(layers, `The layers of ${connector.name}`, upstream.memoMap).pipe(
     Effect.provideContext(recorder.context)

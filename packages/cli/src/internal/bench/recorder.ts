@@ -18,6 +18,7 @@ import * as Tracer from "effect/Tracer"
 import { Console as NodeConsole } from "node:console"
 import { Writable } from "node:stream"
 import { inspect } from "node:util"
+import * as GlobalFetch from "./globalFetch.ts"
 import { type ShiftedClock, shifted } from "./shiftedClock.ts"
 
 export interface Output {
@@ -74,6 +75,7 @@ const loggerOf = (add: Recorder["add"]) => Logger.map(Logger.formatJson, (line) 
 
 const tracerOf = (add: Recorder["add"]) =>
   Tracer.make({
+    context: GlobalFetch.context,
     span: (options) => {
       class Recorded extends Tracer.NativeSpan {
         override end(at: bigint, exit: Exit.Exit<unknown, unknown>) {

@@ -35,6 +35,7 @@ import * as Authority from "./authority.ts"
 import { canConnect } from "./canConnect.ts"
 import * as Egress from "./egress.ts"
 import { building, scopeThatEnds } from "./building.ts"
+import * as GlobalFetch from "./globalFetch.ts"
 import { send } from "./rawRequest.ts"
 import * as Layers from "./layers.ts"
 import type { Recorder } from "./recorder.ts"
@@ -266,7 +267,7 @@ const connect = (
             const headers = new Headers(init?.headers)
             headers.set("authorization", `Bearer ${await tokenOf()}`)
             for (const [name, value] of Object.entries(more)) headers.set(name, value)
-            return fetch(input, { ...init, headers })
+            return GlobalFetch.own(input, { ...init, headers })
           }
         })
         await client.connect(transport, { timeout: 10_000 })

@@ -1,5 +1,6 @@
 /**
- * Stands between handlers and the network: keeps what they send by Effect's HttpClient over fetch, and lets a probe answer.
+ * Stands between handlers and the network: keeps what they send by Effect's HttpClient over fetch, or by the global fetch, and
+ * lets a probe answer.
  */
 import type * as Connector from "@ferrule/core/Connector"
 import * as Effect from "effect/Effect"
@@ -7,6 +8,7 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
+import * as GlobalFetch from "./globalFetch.ts"
 import type { StartOptions, UpstreamRequest } from "../Bench.ts"
 
 export interface Upstream {
@@ -33,11 +35,13 @@ export const make = (answer: StartOptions["upstream"]): Upstream => {
       const request = new Request(input, init)
       requests.push({ method: request.method, url: request.url, headers: shown(request.headers) })
       for (const credential of credentialsIn(request.headers)) credentials.add(credential)
-      if (answer === undefined) return fetch(request)
+      const ask = GlobalFetch.original(fetch)
+      if (answer === undefined) return GlobalFetch.outside(() => ask(request))
       const original = request.clone()
       const ended = aborted(init?.signal ?? request.signal)
       pending.add(request)
-      return Promise.race([answer(request, () => fetch(original)), ended]).finally(() => pending.delete(request))
+      const answered = GlobalFetch.outside(() => answer(request, () => ask(original)))
+      return Promise.race([answered, ended]).finally(() => pending.delete(request))
     }
     known.set(fetch, recording)
     known.set(recording, recording)
@@ -53,11 +57,15 @@ export const make = (answer: StartOptions["upstream"]): Upstream => {
     requests,
     credentials,
     memoMap: aroundEach(within),
-    through: ({ execute, find, services }) => ({
-      services,
-      execute: (input) => within(Effect.suspend(() => execute(input))),
-      find: find && ((input, earlier) => within(Effect.suspend(() => find(input, earlier))))
-    })
+    through: ({ execute, find, services }) => {
+      const handled = <A, E>(effect: Effect.Effect<A, E>) =>
+        Effect.provideService(within(effect), GlobalFetch.InHandler, over(globalThis.fetch))
+      return {
+        services,
+        execute: (input) => handled(Effect.suspend(() => execute(input))),
+        find: find && ((input, earlier) => handled(Effect.suspend(() => find(input, earlier))))
+      }
+    }
   }
 }
 
