@@ -1,6 +1,6 @@
 /**
  * Redis, under keys of its own that are removed in the end. Raw: the client alone, and one script each for the claim and
- * the settle.
+ * the settle, with the times that a store answers with.
  */
 import { NodeRedis } from "@effect/platform-node"
 import * as RedisIdempotencyStore from "@ferrule/core/RedisIdempotencyStore"
@@ -69,20 +69,23 @@ const openRaw = async (client: Awaited<ReturnType<typeof connect>>, prefix: stri
 }
 
 const claimScript = `
-local record = redis.call('HMGET', KEYS[1], 'state', 'guards', 'owner', 'epoch', 'lease', 'result')
+local record = redis.call('HMGET', KEYS[1], 'state', 'guards', 'owner', 'epoch', 'lease', 'result', 'created', 'settled')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if not record[1] then
-  redis.call('HSET', KEYS[1], 'state', '0', 'guards', ARGV[2], 'owner', ARGV[1], 'epoch', '1', 'lease', now + ARGV[3])
+  redis.call('HSET', KEYS[1], 'state', '0', 'guards', ARGV[2], 'owner', ARGV[1], 'epoch', '1', 'lease', now + ARGV[3],
+    'created', now)
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
   return 1
 end
-record[7] = record[1] == '0' and tonumber(record[5]) <= now
+record[9] = record[1] == '0' and tonumber(record[5]) <= now
 return record`
 
 const settleScript = `
 local record = redis.call('HMGET', KEYS[1], 'owner', 'state')
 if record[1] ~= ARGV[1] or record[2] ~= '0' and record[2] ~= '2' then return 0 end
-redis.call('HSET', KEYS[1], 'state', '1', 'result', ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('HSET', KEYS[1], 'state', '1', 'result', ARGV[2], 'settled', now)
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1`
