@@ -7,15 +7,14 @@
  * disk of a write after it has answered, so that a failover or power loss forgets the last ones. Where the system that is
  * written to takes no key of its own, use PostgreSQL.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redis from "effect/persistence/Redis"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import { type Claim, IdempotencyStore, StoreError } from "./IdempotencyStore.ts"
+import { type Claim, type Existing, IdempotencyStore, StoreError, type Unreadable } from "./IdempotencyStore.ts"
 import { inTime, storeTimeout } from "./internal/boundedStore.ts"
 import * as RedisFault from "./internal/RedisFault.ts"
 import * as RedisRecord from "./internal/RedisRecord.ts"
@@ -64,27 +63,22 @@ export const make: (options?: Options) => Effect.Effect<IdempotencyStore["Servic
     const clock = yield* Clock.Clock
     const redis = yield* Redis.Redis
 
-    const load = <A>(lua: string, answer: Schema.Decoder<A>): Effect.Effect<Step<A>, StoreError> => {
-      const decode = Schema.decodeUnknownResult(answer)
-      return Effect.map(Effect.mapError(redis.send<string>("SCRIPT", "LOAD", lua), RedisFault.describe), (digest) => {
-        return (key, args, then) => {
-          const parameters = ["1", prefix + key, ...args.map(String)]
-          const onSuccess = (reply: unknown) => {
-            const decoded = decode(reply)
-            return Result.isSuccess(decoded) ? then(decoded.success) : Effect.fail(noAnswer)
-          }
-          const onFailure = (fault: Redis.RedisError) => Effect.fail(RedisFault.describe(fault))
-          return Effect.matchEffect(redis.send("EVALSHA", digest, ...parameters), {
-            onSuccess,
-            onFailure: (fault) =>
-              // The server was restarted, or is another node of a cluster. It keeps the script from then on.
-              RedisFault.isUnknownScript(fault)
-                ? Effect.matchEffect(redis.send("EVAL", lua, ...parameters), { onSuccess, onFailure })
-                : onFailure(fault)
-          })
-        }
+    const load = (lua: string): Effect.Effect<Script, StoreError> =>
+      Effect.mapBoth(redis.send<string>("SCRIPT", "LOAD", lua), {
+        onSuccess: (digest) => ({ lua, digest }),
+        onFailure: RedisFault.describe
       })
-    }
+
+    /** Runs a script on one key, in one round trip. */
+    const run = ({ digest, lua }: Script, ...args: readonly [key: string, ...ReadonlyArray<string>]) =>
+      Effect.catchCause(redis.send("EVALSHA", digest, "1", ...args), (cause) => {
+        const found = Cause.findError(cause)
+        if (Result.isFailure(found)) return Effect.failCause(found.failure)
+        // The server was restarted, or is another node of a cluster. It keeps the script from then on.
+        return RedisFault.isUnknownScript(found.success)
+          ? Effect.mapError(redis.send("EVAL", lua, "1", ...args), RedisFault.describe)
+          : Effect.fail(RedisFault.describe(found.success))
+      })
 
     yield* inTime(
       RedisServer.check(redis.send("INFO"), { eviction: eviction === "accepted", volatility: durability === "memory" })
@@ -92,12 +86,12 @@ export const make: (options?: Options) => Effect.Effect<IdempotencyStore["Servic
     const { claim, markUnknown, read, release, settle, takeOver } = yield* inTime(
       Effect.all(
         {
-          claim: load(RedisScripts.claim, Timed(["granted", "late"], Fields)),
-          read: load(RedisScripts.read, Timed(["none"], Fields)),
-          settle: load(RedisScripts.settle, Schema.BooleanFromBit),
-          release: load(RedisScripts.release, Schema.BooleanFromBit),
-          markUnknown: load(RedisScripts.markUnknown, Schema.BooleanFromBit),
-          takeOver: load(RedisScripts.takeOver, Timed(["none", "late"], Schema.Int))
+          claim: load(RedisScripts.claim),
+          read: load(RedisScripts.read),
+          settle: load(RedisScripts.settle),
+          release: load(RedisScripts.release),
+          markUnknown: load(RedisScripts.markUnknown),
+          takeOver: load(RedisScripts.takeOver)
         },
         { concurrency: "unbounded" }
       )
@@ -106,77 +100,113 @@ export const make: (options?: Options) => Effect.Effect<IdempotencyStore["Servic
     // How far the server's clock is ahead of this process's, by its last answer.
     let ahead = 0
     // A step that takes hold of a record must not be done once its caller has gone, since nobody would let go of it.
-    const acquire = <A, B>(
-      step: Step<readonly [now: number, answer: A | "late"]>,
-      key: string,
-      args: Arguments,
-      then: (answer: A, now: number) => B
-    ): Effect.Effect<B, StoreError> =>
-      Effect.suspend(() => {
-        const until = clock.currentTimeMillisUnsafe() + patience
-        const attempt = (): Effect.Effect<B, StoreError> =>
-          step(key, [...args, until + ahead], ([now, answer]) => {
-            const time = clock.currentTimeMillisUnsafe()
-            ahead = now - time
-            if (answer !== "late") return Effect.succeed(then(answer, now))
-            // With the caller still there, one of the clocks was set.
-            return time < until ? attempt() : Effect.fail(late)
-          })
-        return attempt()
-      })
+    const acquire = <A>(
+      attempt: (second: string) => Effect.Effect<unknown, StoreError>,
+      then: (now: number, answer: ReadonlyArray<unknown>) => Effect.Effect<A, StoreError>
+    ): Effect.Effect<A, StoreError> => {
+      const within = (until: number): Effect.Effect<A, StoreError> =>
+        Effect.flatMap(attempt(String(Math.floor((until + ahead) / 1000))), (answer) => {
+          if (!isTimed(answer)) return noAnswer
+          const now = answer[0]
+          const time = clock.currentTimeMillisUnsafe()
+          ahead = now - time
+          if (answer.length !== 2 || answer[1] !== "late") return then(now, answer)
+          // With the caller still there, one of the clocks was set.
+          return time < until - 1000 ? within(until) : late
+        })
+      return Effect.suspend(() => within(clock.currentTimeMillisUnsafe() + patience))
+    }
 
     return IdempotencyStore.of({
       scope: "shared",
 
-      claim: ({ guards, key, lease, owner, retention }) =>
-        acquire(claim, key, [owner, guards, millis(lease), millis(retention)], (found, now) =>
-          found === "granted" ? claimed : RedisRecord.decode(prefix + key, now, found)
-        ),
+      claim: ({ guards, key, lease, owner, retention }) => {
+        const name = prefix + key
+        const leased = millis(lease)
+        const kept = String(Math.max(leased, millis(retention)))
+        return acquire(
+          (second) => run(claim, name, ownerText(owner) + guards, String(leased), kept, second),
+          (now, answer) => (answer.length === 1 ? claimed : existing(name, now, answer))
+        )
+      },
 
       read: (key) =>
-        read(key, [], ([now, found]) =>
-          Effect.succeed(found === "none" ? undefined : RedisRecord.decode(prefix + key, now, found))
-        ),
+        Effect.flatMap(run(read, prefix + key), (answer) => {
+          if (!isTimed(answer)) return noAnswer
+          return answer.length === 1 ? Effect.undefined : existing(prefix + key, answer[0], answer)
+        }),
 
-      settle: ({ key, owner, result, retention }) => settle(key, [owner, result, millis(retention)], Effect.succeed),
+      settle: ({ key, owner, result, retention }) =>
+        Effect.flatMap(run(settle, prefix + key, ownerText(owner), result, String(millis(retention))), done),
 
-      release: ({ key, owner }) => release(key, [owner], Effect.succeed),
+      release: ({ key, owner }) => Effect.flatMap(run(release, prefix + key, ownerText(owner)), done),
 
       markUnknown: ({ key, lapsed, owner, retention }) =>
-        markUnknown(key, [owner, lapsed ? 1 : 0, millis(retention)], Effect.succeed),
+        Effect.flatMap(
+          run(markUnknown, prefix + key, ownerText(owner), lapsed ? "1" : "0", String(millis(retention))),
+          done
+        ),
 
-      takeOver: ({ key, lease, owner, previousOwner, retention }) =>
-        acquire(takeOver, key, [previousOwner, owner, millis(lease), millis(retention)], (epoch) =>
-          epoch === "none" ? Option.none() : Option.some(epoch)
+      takeOver: ({ key, lease, owner, previousOwner, retention }) => {
+        const [from, to] = [ownerText(previousOwner), ownerText(owner)]
+        const leased = millis(lease)
+        const kept = String(Math.max(leased, millis(retention)))
+        return acquire(
+          (second) => run(takeOver, prefix + key, from, to, String(leased), kept, second),
+          (_, answer) => {
+            if (answer.length === 1) return Effect.succeedNone
+            const [, epoch] = answer
+            return answer.length === 2 && typeof epoch === "number" ? Effect.succeedSome(epoch) : noAnswer
+          }
         )
+      }
     })
   })
 
-type Arguments = ReadonlyArray<string | number>
+/** A script that the server has been given. */
+interface Script {
+  readonly lua: string
+  readonly digest: string
+}
 
-/** Runs a script on one key, in one round trip, and goes on with its answer. */
-type Step<A> = <B>(
-  key: string,
-  args: Arguments,
-  then: (answer: A) => Effect.Effect<B, StoreError>
-) => Effect.Effect<B, StoreError>
+const { ownerText } = RedisRecord
 
 /** How long a caller waits for a step. */
 const patience = Duration.toMillis(storeTimeout)
 
-const millis = (duration: Duration.Duration): number =>
-  Math.min(Math.ceil(Duration.toMillis(duration)), Number.MAX_SAFE_INTEGER)
+const millis = (duration: Duration.Duration): number => Math.min(Math.ceil(Duration.toMillis(duration)), longest)
 
-const late = new StoreError({
-  reason: "Redis got to a step when nobody waited for it any more, and did not do it. Check the server and the network."
-})
+/** Some three thousand years, so that no time in a record has more than 15 digits. */
+const longest = 99_999_999_999_999
 
-const noAnswer = new StoreError({
-  reason: "Redis answered a step in another way than its script does. Give the client the address of a Redis server."
-})
+const late = Effect.fail(
+  new StoreError({
+    reason:
+      "Redis got to a step when nobody waited for it any more, and did not do it. Check the server and the network."
+  })
+)
 
-const Fields = Schema.Array(Schema.Unknown)
-const Timed = <const Words extends ReadonlyArray<string>, A>(words: Words, value: Schema.Decoder<A>) =>
-  Schema.Tuple([Schema.Int, Schema.Union([Schema.Literals(words), value])])
+const noAnswer = Effect.fail(
+  new StoreError({
+    reason: "Redis answered a step in another way than its script does. Give the client the address of a Redis server."
+  })
+)
 
-const claimed: Claim = { _tag: "Claimed" }
+const claimed = Effect.succeed<Claim>({ _tag: "Claimed" })
+
+// Answers are checked by hand, since a schema would take longer than all else that the store does for a call.
+const isTimed = (answer: unknown): answer is readonly [now: number, ...ReadonlyArray<unknown>] =>
+  Array.isArray(answer) && typeof answer[0] === "number"
+
+const existing = (
+  name: string,
+  now: number,
+  answer: ReadonlyArray<unknown>
+): Effect.Effect<Existing | Unreadable, StoreError> =>
+  answer.length === 3 ? Effect.succeed(RedisRecord.decode(name, now, answer[1], answer[2])) : noAnswer
+
+const done = (answer: unknown): Effect.Effect<boolean, StoreError> =>
+  answer === 1 ? yes : answer === 0 ? no : noAnswer
+
+const yes = Effect.succeed(true)
+const no = Effect.succeed(false)

@@ -28,14 +28,13 @@ import { agree, commandsIn, realTime } from "./fixtures/storeModel.ts"
 describe.concurrent("the Redis store keeps the contract:", () => {
   const prefix = newPrefix()
   const opened = Effect.orDie(open(url, { prefix }))
-  const change = (key: string, by: string) =>
-    Effect.orDie(Effect.asVoid(send(url, "HINCRBY", prefix + key, "format", by)))
+  const change = (key: string, from: RegExp, to: string) => Effect.orDie(alter(prefix + key, from, to))
   const cases = IdempotencyStoreContract.cases({
     advance: Effect.sleep,
     lease: "1 second",
     retention: "4 seconds",
     second: opened,
-    damage: (key) => Effect.as(change(key, "1"), change(key, "-1"))
+    damage: (key) => Effect.as(change(key, /^/, "?"), change(key, /^\?/, ""))
   })
   for (const { name, run } of cases) it.live(name, () => Effect.provideServiceEffect(run, IdempotencyStore, opened))
 
@@ -219,7 +218,7 @@ describe("the Redis store", () => {
       yield* store.settle({ key: "key", owner: "b", result: "", retention: Duration.seconds(60) })
       assert.strictEqual(yield* expiry, 6)
       yield* store.claim({ key: "for ever", owner: "a", guards: "", lease, retention: Duration.infinity })
-      assert.strictEqual(yield* send(url, "PEXPIRETIME", `${prefix}for ever`), 999_999_999_999_999)
+      assert.isAbove(yield* send<number>(url, "PTTL", `${prefix}for ever`), 99_999_999_000_000)
       yield* release(store, "for ever")
       const gone = { lease: Duration.zero, retention: Duration.millis(20) }
       yield* store.claim({ key: "gone", owner: "a", guards: "", ...gone })
@@ -237,7 +236,7 @@ describe("the Redis store", () => {
         if (key === "settled") yield* settle(store, key)
         if (key === "unknown") yield* markUnknown(store, key)
         yield* send(url, "PERSIST", prefix + key)
-        yield* send(url, "HSET", prefix + key, "expiresAt", `${yield* now(url)}`, "leaseUntil", "0")
+        yield* alter(prefix + key, /\d+ \d+ \d+ 1 a/, `${yield* now(url)} 0 0 1 a`)
         assert.isFalse(yield* settle(store, key))
         assert.isFalse(yield* markUnknown(store, key))
         assert.isFalse(yield* release(store, key))
@@ -260,41 +259,48 @@ describe("the Redis store", () => {
       const foreign = `holds what is no record of the store. ${nothing} Give the store a prefix that no other program uses, or delete the key once you know that repeating the write does no harm.`
       const damaged = `holds a damaged record, and what became of its write cannot be read. ${nothing} Repair the record, or delete the key once you know that repeating the write does no harm.`
       const newer = `was written by a newer version. ${nothing} Run the newer version on every instance.`
+      const state = (from: RegExp, to: string) => (name: string) => alter(name, from, to)
+      const without = (field: string) => (name: string) => send(url, "HDEL", name, field)
       const both = [
-        [["HSET", "format", "2"], newer],
-        [["HSET", "format", "10"], newer],
-        [["HSET", "format", "a secret"], damaged],
-        [["HDEL", "format"], foreign],
-        [["HSET", "state", "done"], damaged],
-        [["HSET", "epoch", "0x1"], damaged],
-        [["HSET", "epoch", ""], damaged],
-        [["HSET", "createdAt", "99999999999999999999"], damaged],
-        [["HDEL", "expiresAt"], damaged],
-        [["HSET", "expiresAt", "soon"], damaged],
-        [["HSET", "expiresAt", "0x1"], damaged],
-        [["HDEL", "owner"], damaged],
-        [["HDEL", "guards"], damaged]
+        [state(/^2/, "3"), newer],
+        [state(/^2/, "10"), newer],
+        [state(/^.*$/, "a secret"), damaged],
+        [state(/^2 [a-z]+/, "2 done"), damaged],
+        [state(/^2 ([a-z]+) 1 /, "2 $1 0x1 "), damaged],
+        [state(/^2 ([a-z]+) 1 /, "2 $1  "), damaged],
+        [state(/\d{13}/, "99999999999999999999"), damaged],
+        [state(/(\d{13}) \d{13}/, "$1 soon"), damaged],
+        [state(/(\d{13}) \d{13}/, "$1 0x1"), damaged],
+        [state(/(\d{13}) \d{13}/, "$1 99999999999999999999"), damaged],
+        [state(/ \d+ 1 a/, " 1 a"), damaged],
+        [state(/ \d+ 1 a/, " 1.5 1 a"), damaged],
+        [state(/ \d+ 1 a/, " 99999999999999999999 1 a"), damaged],
+        [state(/ 1 a /, " a "), damaged],
+        [state(/ 1 a /, " 2 a "), damaged],
+        [state(/ a guards$/, ""), damaged],
+        [state(/ guards$/, ""), damaged]
       ] as const
       const claimed = [
-        [["HDEL", "leaseUntil"], damaged],
-        [["HSET", "leaseUntil", " 1"], damaged]
+        [state(/ \d+ (\d+) 1 a/, " $1 1 a"), damaged],
+        [state(/ \d+ (\d+) 1 a/, "  1 $1 1 a"), damaged]
       ] as const
       const settled = [
-        [["HDEL", "result"], damaged],
-        [["HDEL", "settledAt"], damaged],
-        [["HSET", "settledAt", "1.5"], damaged]
+        [without("state"), foreign],
+        [without("result"), damaged],
+        [state(/(\d{13}) \d{13}/, "$1 1.5"), damaged]
       ] as const
       const cases = [
         ...[...both, ...claimed].map(([damage, why]) => ({ damage, why, state: "claimed" })),
         ...[...both, ...settled].map(([damage, why]) => ({ damage, why, state: "settled" }))
       ]
       for (const [index, { damage, state, why }] of cases.entries()) {
-        const [command, ...args] = damage
         const [key, name] = [`${index}`, `${prefix}${index}`]
         yield* store.claim({ key, owner: "a", guards: "guards", lease: Duration.zero, retention })
         if (state === "settled") yield* settle(store, key, "a", "a secret")
-        yield* send(url, command, name, ...args)
+        const whole = yield* send(url, "DUMP", name)
+        yield* damage(name)
         const before = yield* send(url, "DUMP", name)
+        assert.notStrictEqual(before, whole)
         const unreadable = { _tag: "Unreadable", reason: `The Redis key ${name} ${why}` } as const
         assert.deepStrictEqual(yield* claim(store, key, "b"), unreadable)
         assert.deepStrictEqual(yield* store.read(key), unreadable)
@@ -326,4 +332,81 @@ describe("the Redis store", () => {
       }
     })
   )
+
+  it.live("leaves a record of an older version as it is, and says so", () =>
+    Effect.gen(function* () {
+      const prefix = newPrefix()
+      const store = yield* open(url, { prefix })
+      const older = ["format", "1", "owner", "a", "epoch", "1", "guards", "guards", "createdAt", "1790000000000"]
+      const times = ["expiresAt", "1990000000000", "leaseUntil", "1790000038500"]
+      const records = {
+        claimed: [...older, ...times, "state", "claimed"],
+        unknown: [...older, ...times, "state", "unknown"],
+        settled: [...older, ...times, "state", "settled", "result", "a secret", "settledAt", "1790000001000"]
+      }
+      for (const [key, fields] of Object.entries(records)) {
+        yield* send(url, "HSET", prefix + key, ...fields)
+        const before = yield* send(url, "DUMP", prefix + key)
+        assert.deepStrictEqual(yield* claim(store, key, "b"), {
+          _tag: "Unreadable",
+          reason: `The Redis key ${prefix}${key} was written by an older version. Nothing was executed. Redis drops the key at the end of its retention; delete it before only once you know that repeating the write does no harm.`
+        })
+        assert.isFalse(yield* settle(store, key))
+        assert.isFalse(yield* release(store, key))
+        assert.isFalse(yield* markUnknown(store, key))
+        assert.deepStrictEqual(yield* takeOver(store, key, "b"), Option.none())
+        assert.deepStrictEqual(yield* send(url, "DUMP", prefix + key), before)
+        yield* send(url, "DEL", prefix + key)
+      }
+    })
+  )
+
+  it.live("keeps a record in two fields, as its documentation says", () =>
+    Effect.gen(function* () {
+      const prefix = newPrefix()
+      const store = yield* open(url, { prefix })
+      const fields = send<ReadonlyArray<string | null>>(url, "HMGET", `${prefix}k`, "state", "result")
+      const began = { lease: Duration.seconds(40), retention: Duration.seconds(10) }
+      yield* store.claim({ key: "k", owner: "the owner", guards: "the guards", ...began })
+      const [claimed, none] = yield* fields
+      assert.match(`${claimed}`, /^2 claimed 1 (\d{13}) \1 40000 40000 9 the owner the guards$/)
+      assert.isNull(none)
+      const createdAt = `${claimed}`.split(" ")[3]
+      yield* store.markUnknown({ key: "k", owner: "the owner", lapsed: false, retention: Duration.minutes(2) })
+      const unknown = `^2 unknown 1 ${createdAt} \\d{13} 0 120000 9 the owner the guards$`
+      assert.match(`${(yield* fields)[0]}`, new RegExp(unknown))
+      yield* store.takeOver({ key: "k", previousOwner: "the owner", owner: "another", ...began })
+      const taken = `^2 claimed 2 ${createdAt} \\d{13} 40000 1[12]\\d{4} 7 another the guards$`
+      assert.match(`${(yield* fields)[0]}`, new RegExp(taken))
+      yield* store.settle({ key: "k", owner: "another", result: "the result", retention })
+      const [settled, result] = yield* fields
+      assert.match(`${settled}`, new RegExp(`^2 settled 2 ${createdAt} \\d{13} 0 300000 7 another the guards$`))
+      assert.strictEqual(result, "the result")
+      assert.strictEqual(yield* send(url, "HLEN", `${prefix}k`), 2)
+    })
+  )
+
+  it.live("takes an owner for another's neither by its beginning nor by what follows it", () =>
+    Effect.gen(function* () {
+      const store = yield* open(url, { prefix: newPrefix() })
+      const owners = ["a", "a ", "a b", "a b ", "", " ", "1 a", "a 1 a", "\u{1f600}", "\u{1f600} ", "aa", "\u00e9"]
+      for (const [index, owner] of owners.entries()) {
+        const key = `key ${index}`
+        yield* store.claim({ key, owner, guards: "b  c", lease, retention })
+        for (const other of owners) {
+          if (other === owner) continue
+          assert.isFalse(yield* store.settle({ key, owner: other, result: "", retention }))
+          assert.isFalse(yield* store.markUnknown({ key, owner: other, lapsed: false, retention }))
+          assert.isFalse(yield* store.release({ key, owner: other }))
+        }
+        assert.isTrue(yield* store.release({ key, owner }))
+      }
+    })
+  )
 })
+
+/** Changes the text of a record's state behind the store's back. */
+const alter = (name: string, from: RegExp, to: string) =>
+  Effect.flatMap(send<string>(url, "HGET", name, "state"), (state) =>
+    Effect.asVoid(send(url, "HSET", name, "state", state.replace(from, to)))
+  )

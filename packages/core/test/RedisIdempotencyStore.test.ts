@@ -72,8 +72,8 @@ describe("what the operator reads when Redis fails", () => {
 
 describe("a record in Redis", () => {
   const now = 1_800_000_000_000
-  const claimed = ["1", "claimed", "a", "1", "guards", "1799999999000", "1800000300000", "1800000000001", null, null]
-  const changed = (index: number, value: string | null) => claimed.with(index, value)
+  const lapsing = "2 claimed 1 1799999999000 1799999999000 1001 300000 1 a guards"
+  const decode = (state: unknown, result: unknown = null, at = now) => RedisRecord.decode("key", at, state, result)
 
   it("is claimed until the end of its lease, and lapsed from then on", () => {
     const record = {
@@ -87,36 +87,74 @@ describe("a record in Redis", () => {
       result: undefined,
       settledAt: undefined
     }
-    assert.deepStrictEqual<unknown>(RedisRecord.decode("key", now, claimed), record)
-    assert.deepStrictEqual<unknown>(RedisRecord.decode("key", now + 1, claimed), { ...record, lapsed: true })
+    assert.deepStrictEqual<unknown>(decode(lapsing), record)
+    assert.deepStrictEqual<unknown>(decode(lapsing, null, now + 1), { ...record, lapsed: true })
   })
 
   it("has a result only once it is settled", () => {
-    const left = ["1", "settled", "a", "1", "guards", "1799999999000", "1800000300000", "1", "done", "1800000000000"]
-    const settled = RedisRecord.decode("key", now, left)
-    const unknown = RedisRecord.decode("key", now, left.with(1, "unknown"))
+    const since = "3 1799999999000 1800000000000 0 300000 1 a guards"
+    const settled = decode(`2 settled ${since}`, "done")
+    const unknown = decode(`2 unknown ${since}`, "done")
     assert(settled._tag === "Existing" && unknown._tag === "Existing")
     assert.deepStrictEqual([settled.result, settled.settledAt, settled.lapsed], ["done", 1_800_000_000_000, false])
     assert.deepStrictEqual([unknown.result, unknown.settledAt, unknown.lapsed], [undefined, undefined, false])
+    assert.deepStrictEqual([settled.epoch, settled.createdAt], [3, 1_799_999_999_000])
+  })
+
+  it("has the owner and the guards that it was claimed with, whatever characters they have", () => {
+    const texts = ["", " ", "  1 b", "a 1 2", "a\u0000b", "a\n2 settled 1 1 1 1 1 1 b c", "\u{1f600}\u2028\u00e9"]
+    for (const owner of texts) {
+      for (const guards of texts) {
+        const found = decode(`2 claimed 1 1 1 1 1 ${RedisRecord.ownerText(owner)}${guards}`)
+        assert(found._tag === "Existing")
+        assert.deepStrictEqual([found.owner, found.guards], [owner, guards])
+      }
+    }
   })
 
   it("is not read when it is not whole", () => {
     const damages = [
-      changed(1, "settled"),
-      changed(1, "unknowable"),
-      changed(2, null),
-      changed(3, "1.5"),
-      changed(3, "-1"),
-      changed(5, "9007199254740993"),
-      changed(7, null),
-      changed(7, " 1"),
-      changed(7, "1".repeat(16)),
-      claimed.slice(0, 9),
-      [...claimed, "more"],
-      []
-    ]
-    for (const damage of damages) {
-      assert.strictEqual(RedisRecord.decode("key", now, damage)._tag, "Unreadable", JSON.stringify(damage))
+      [lapsing.replace("claimed", "settled")],
+      [lapsing.replace("claimed", "unknowable")],
+      [lapsing.replace("claimed", "Claimed")],
+      [lapsing.replace("claimed 1", "claimed 1.5")],
+      [lapsing.replace("claimed 1", "claimed -1")],
+      [lapsing.replace("claimed 1", "claimed  1")],
+      [lapsing.replace("claimed 1", "claimed \u0661")],
+      [lapsing.replace("1001", "9007199254740993")],
+      [lapsing.replace("1001", "1e3")],
+      [lapsing.replace(" 300000", "")],
+      [lapsing.replace(" a", "")],
+      [lapsing.replace("1 a", "2 a")],
+      [lapsing.replace("1 a", "0 a")],
+      [lapsing.replace("1 a", "100 a")],
+      [lapsing.replace("1 a", "999999999999999 a")],
+      [lapsing.replace(" guards", "")],
+      [` ${lapsing}`],
+      [`x\n${lapsing}`],
+      [""],
+      [null],
+      [2],
+      [[lapsing]],
+      [lapsing.replace("claimed", "settled"), 1]
+    ] as const
+    for (const [state, result] of damages) {
+      assert.strictEqual(decode(state, result)._tag, "Unreadable", JSON.stringify([state, result]))
     }
+  })
+
+  it("is said to be of an older or a newer version, damaged, or no record", () => {
+    const said = /was written by an? \w+ version|holds a damaged|no record/
+    const says = (state: unknown) => {
+      const found = decode(state)
+      return found._tag === "Unreadable" ? said.exec(found.reason)?.[0] : found._tag
+    }
+    const older = ["claimed", "settled", "unknown"]
+    assert.deepStrictEqual(older.map(says), Array(3).fill("was written by an older version"))
+    const newer = ["3 claimed 1", "10 claimed 1", lapsing.replace("2", "3")]
+    assert.deepStrictEqual(newer.map(says), Array(3).fill("was written by a newer version"))
+    const damaged = ["0 claimed", "1 claimed", "2 claimed", "02 claimed", "3", "a secret"]
+    assert.deepStrictEqual(damaged.map(says), Array(6).fill("holds a damaged"))
+    assert.deepStrictEqual([null, 3].map(says), ["no record", "no record"])
   })
 })

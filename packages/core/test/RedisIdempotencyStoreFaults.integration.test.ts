@@ -145,7 +145,7 @@ describe("at start the Redis store", () => {
         "+hexists",
         "+hset",
         "+del",
-        "+pexpireat"
+        "+pexpire"
       ]
       yield* send(url, "ACL", "SETUSER", "exact", "on", ">secret", "~ferrule:idempotency:*", "+hello", ...rights)
       const store = yield* open(at("exact"))
@@ -158,7 +158,7 @@ describe("at start the Redis store", () => {
       yield* claim(store, "other")
       assert.isTrue(yield* release(store, "other"))
       const lacking =
-        "Redis does not let the user of the store do a step. Allow it INFO, SCRIPT LOAD, EVALSHA, EVAL, TIME, EXISTS, HMGET, HEXISTS, HSET, DEL and PEXPIREAT, on the keys with the store's prefix."
+        "Redis does not let the user of the store do a step. Allow it INFO, SCRIPT LOAD, EVALSHA, EVAL, TIME, EXISTS, HMGET, HEXISTS, HSET, DEL and PEXPIRE, on the keys with the store's prefix."
       const elsewhere = yield* open(at("exact"), { prefix: "elsewhere:" })
       assert.strictEqual(yield* reason(claim(elsewhere, "key")), lacking)
       for (const right of rights.slice(1)) {

@@ -46,7 +46,7 @@ const reasons: ReadonlyArray<readonly [pattern: RegExp, reason: string]> = [
   [
     denied,
     "Redis does not let the user of the store do a step. Allow it INFO, SCRIPT LOAD, EVALSHA, EVAL, TIME, EXISTS, HMGET, " +
-      "HEXISTS, HSET, DEL and PEXPIREAT, on the keys with the store's prefix."
+      "HEXISTS, HSET, DEL and PEXPIRE, on the keys with the store's prefix."
   ],
   [
     /\b(MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/,

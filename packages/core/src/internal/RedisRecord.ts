@@ -1,57 +1,49 @@
 /**
  * Decodes the record that a script has found in Redis.
  */
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import * as SchemaTransformation from "effect/SchemaTransformation"
 import type { Existing, Unreadable } from "../IdempotencyStore.ts"
 
-/** Decodes what is under a key's name, at a time of the server's clock. */
-export const decode = (name: string, now: number, found: ReadonlyArray<unknown>): Existing | Unreadable => {
-  const decoded = decodeFields(found)
-  if (Result.isFailure(decoded)) return unreadable(name, found[0])
-  const record = decoded.success
-  const [, state, owner, epoch, guards, createdAt] = record
+/** The owner as it stands in a record, and as the scripts take it. */
+export const ownerText = (owner: string): string => `${owner.length} ${owner} `
+
+/** Decodes the two fields that are under a key's name, at a time of the server's clock. One that is missing is null. */
+export const decode = (name: string, now: number, text: unknown, result: unknown): Existing | Unreadable => {
+  const parts = typeof text === "string" ? format.exec(text) : null
+  if (parts === null) return unreadable(name, text)
+  const [, state, epoch, createdAt, since, lease, length, rest] = parts
+  const end = Number(length)
+  const settled = state === "settled"
+  if (rest[end] !== " " || (settled && typeof result !== "string")) return unreadable(name, text)
   return {
     _tag: "Existing",
-    state,
-    owner,
-    epoch,
-    guards,
-    lapsed: record[1] === "claimed" && record[7] <= now,
-    createdAt,
-    result: record[1] === "settled" ? record[8] : undefined,
-    settledAt: record[1] === "settled" ? record[9] : undefined
+    state: state as Existing["state"],
+    owner: rest.slice(0, end),
+    epoch: Number(epoch),
+    guards: rest.slice(end + 1),
+    lapsed: state === "claimed" && Number(since) + Number(lease) <= now,
+    createdAt: Number(createdAt),
+    // What does not count in a state may be left behind.
+    result: settled ? (result as string) : undefined,
+    settledAt: settled ? Number(since) : undefined
   }
 }
 
-const Whole = Schema.String.check(Schema.isPattern(/^[0-9]{1,15}$/)).pipe(
-  Schema.decodeTo(Schema.Int, SchemaTransformation.numberFromString)
-)
-
-/** The fields that every record has, in the order of `RedisScripts.fields`. */
-const recordIn = <State extends Existing["state"]>(state: State) =>
-  [Schema.Literal("1"), Schema.Literal(state), Schema.String, Whole, Schema.String, Whole, Whole] as const
-
-// What does not count in a state may be left behind.
-const decodeFields = Schema.decodeUnknownResult(
-  Schema.Union([
-    Schema.Tuple([...recordIn("claimed"), Whole, Schema.Unknown, Schema.Unknown]),
-    Schema.Tuple([...recordIn("unknown"), Schema.Unknown, Schema.Unknown, Schema.Unknown]),
-    Schema.Tuple([...recordIn("settled"), Schema.Unknown, Schema.String, Whole])
-  ])
-)
+/** As `RedisScripts` writes it. */
+const format = /^2 (claimed|settled|unknown) (\d{1,15}) (\d{1,15}) (\d{1,15}) (\d{1,15}) \d{1,15} (\d{1,15}) (.*)$/s
 
 // Neither the record nor the decoder's words are in the text, since a result may hold secrets.
-const unreadable = (name: string, format: unknown): Unreadable => ({
+const unreadable = (name: string, text: unknown): Unreadable => ({
   _tag: "Unreadable",
   reason: `The Redis key ${name} ${
-    typeof format !== "string"
+    typeof text !== "string"
       ? "holds what is no record of the store. Nothing was executed. Give the store a prefix that no other program uses, " +
         "or delete the key once you know that repeating the write does no harm."
-      : /^([2-9]|[1-9][0-9]+)$/.test(format)
+      : /^([3-9]|[1-9][0-9]+) /.test(text)
         ? "was written by a newer version. Nothing was executed. Run the newer version on every instance."
-        : "holds a damaged record, and what became of its write cannot be read. Nothing was executed. Repair the record, " +
-          "or delete the key once you know that repeating the write does no harm."
+        : /^(claimed|settled|unknown)$/.test(text)
+          ? "was written by an older version. Nothing was executed. Redis drops the key at the end of its retention; delete " +
+            "it before only once you know that repeating the write does no harm."
+          : "holds a damaged record, and what became of its write cannot be read. Nothing was executed. Repair the record, " +
+            "or delete the key once you know that repeating the write does no harm."
   }`
 })
