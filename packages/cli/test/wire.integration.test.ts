@@ -78,6 +78,7 @@ describe("an audit of a server by what it shows from outside", () => {
         assert.strictEqual(report.tools.length, 13)
         assert.deepStrictEqual(answersOf(report), ["credentials: no", "schemas: no", "errors: no", "writes: open"])
         assert.strictEqual(statusOf(report, "A09"), "failed")
+        assert.strictEqual(statusOf(report, "E05"), "failed")
         assert.strictEqual(statusOf(report, "H08"), "passed")
         assert.strictEqual(statusOf(report, "H09"), "failed")
         assert.strictEqual(statusOf(report, "F01"), "not seen")
@@ -106,10 +107,15 @@ describe("an audit of a server by what it shows from outside", () => {
       Effect.gen(function* () {
         const report = yield* audit(`"${process.execPath}" "${ownServer}"`)
         for (const answer of answersOf(report)) assert.match(answer, /: open$/)
-        for (const id of ["E01", "E02", "H08", "H09", "H10"]) assert.strictEqual(statusOf(report, id), "passed", id)
+        for (const id of ["E01", "E02", "E05", "H08", "H09", "H10"])
+          assert.strictEqual(statusOf(report, id), "passed", id)
         const { note, transcript } = report.checks.find(({ id }) => id === "E01")!
         assert.strictEqual(note, "3 cases over 1 tools; 1 that may write were left alone (--write)")
         assert.isTrue(transcript.every(({ sent }) => sent.startsWith("read_notes")))
+        assert.match(
+          report.checks.find(({ id }) => id === "E05")?.note ?? "",
+          /^4 errors over 1 tools, each twice, the longest of \d+ tokens; those of upstreams and defects can't be provoked/
+        )
         assert.deepStrictEqual(saysWhy(report), [])
       }),
     120_000

@@ -255,6 +255,25 @@ describe("ToolSchema, what a refused call is told", () => {
     })
   })
 
+  it("faults that take much to say are counted sooner, and the first is always said", () => {
+    const names = Array.from({ length: 40 }, (_, index) => `a_field_of_the_schema_${index}`)
+    const { decode } = input(
+      Schema.Struct(Object.fromEntries(names.map((name) => [name, Schema.optionalKey(field(text(9)))])))
+    )
+    const unknown = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`another_${index}`, 1]))
+    const issues = refusals(decode(unknown))
+    assert.isBelow(JSON.stringify(issues).length, 5000)
+    assert.isAbove(issues.length, 2)
+    assert.strictEqual(issues[0]?.path, "another_0")
+    assert.strictEqual(issues.at(-1)?.message, `has ${60 - issues.length + 1} more faults`)
+
+    const long = input(Schema.Struct({ a: field(Schema.Literals(names.map((name) => name.repeat(5)))) }))
+    assert.deepStrictEqual(
+      refusals(long.decode({ a: "x", b: 1 })).map(({ path }) => path),
+      ["a", ""]
+    )
+  })
+
   it("items beyond the greatest length are not looked at", () => {
     const { decode } = input(Schema.Struct({ all: field(Schema.Array(Schema.Boolean).check(Schema.isMaxLength(2))) }))
     assert.deepStrictEqual(lines(decode({ all: Array.from({ length: 100_000 }, () => 1) })), [

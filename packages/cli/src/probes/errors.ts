@@ -201,7 +201,9 @@ export const sizeAndAdvice: Probe = {
     const instance = yield* bench.start()
     const worst = tools.map((one) => ({ ...one, arguments: everythingWrong(one) }))
     const wrong = (yield* callEach(worst, instance)).map((called) => ({ what: "every argument is wrong", called }))
-    const cases = [...seen.flat(), ...wrong]
+    const crowded = tools.map((one) => ({ ...one, arguments: manyFields }))
+    const many = (yield* callEach(crowded, instance)).map((called) => ({ what: tooMany, called }))
+    const cases = [...seen.flat(), ...wrong, ...many]
     return {
       faults: tally(cases.flatMap(({ called, what }) => advice(what, called))),
       note: `${cases.length} errors, the longest of ${Math.max(0, ...cases.map(({ called }) => tokensOf(called)))} tokens`,
@@ -211,6 +213,12 @@ export const sizeAndAdvice: Probe = {
     }
   })
 }
+
+/** More than a caller gets wrong by itself, so that an error which grows with them is seen. */
+export const manyFields = Object.fromEntries(
+  Array.from({ length: 200 }, (_, index) => [`field_that_no_schema_has_${index}`, 0])
+)
+export const tooMany = "200 fields too many"
 
 type Failure = (tool: Tool.Any) => Effect.Effect<never, ConnectorError>
 
@@ -239,7 +247,8 @@ const actions: Readonly<Record<string, string>> = {
   Internal: "stop"
 }
 
-const advice = (what: string, called: Called): ReadonlyArray<Fault> => {
+/** What is wrong with an error as such, whatever it is an error of. */
+export const advice = (what: string, called: Called): ReadonlyArray<Fault> => {
   const { error, text, tool } = called
   const fault = (message: string): ReadonlyArray<Fault> => [
     { subject: tool, message, evidence: `${what}\n${cut(text)}` }
@@ -254,7 +263,8 @@ const advice = (what: string, called: Called): ReadonlyArray<Fault> => {
   return text.includes(error.class) ? long : [...long, ...fault("names the class in its data and not in its text")]
 }
 
-const tokensOf = ({ text }: Called) => Math.ceil(text.length / 3.5)
+/** What a text is likely to take in a model's context. */
+export const tokensOf = ({ text }: Called) => Math.ceil(text.length / 3.5)
 
 /** Each argument of another type than any it can have, and one too many. */
 const everythingWrong = ({ tool }: Callable) =>

@@ -10,6 +10,7 @@ export const wireProbes: ReadonlyArray<WireProbe> = [
   access.tokenInAddress,
   answers.badArguments,
   answers.unknownTool,
+  answers.sizeAndAdvice,
   access.foreignCallers,
   pureOutput,
   connections.revisions,

@@ -10,7 +10,10 @@ import { allDifferent, hasLength, reader, refused } from "./reader.ts"
 
 const limit = 50
 
-/** Collects issues up to a limit, and counts the rest. */
+/** How many characters they may take, since all of them go into a model's context. */
+const space = 4000
+
+/** Collects issues up to a limit, of which there is always one, and counts the rest. */
 export interface Report {
   readonly add: (path: string, message: string, expected: string) => void
   /** At least one: whoever asks has a value that was refused. */
@@ -20,10 +23,14 @@ export interface Report {
 export const report = (): Report => {
   const issues: Array<Issue> = []
   let more = 0
+  let left = space
   return {
     add: (path, message, expected) => {
-      if (issues.length < limit) issues.push({ path, message, expected })
-      else more++
+      const length = path.length + message.length + expected.length
+      if (issues.length === 0 || (more === 0 && issues.length < limit && length <= left)) {
+        issues.push({ path, message, expected })
+        left -= length
+      } else more++
     },
     issues: () => {
       const [first = { path: "", message: "is not accepted", expected: "a value that satisfies the schema" }, ...rest] =
