@@ -9,11 +9,15 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
 import { createRequire } from "node:module"
+import { parseTarget } from "../src/internal/target.ts"
+import * as WireTarget from "../src/internal/WireTarget.ts"
 import { Report } from "../src/Report.ts"
+import { sizeAndAdvice } from "../src/wire/answers.ts"
 import { ferrule } from "./ferrule.ts"
 
 const everything = createRequire(import.meta.url).resolve("@modelcontextprotocol/server-everything/dist/index.js")
 const ownServer = join(import.meta.dirname, "../templates/connector/main.ts")
+const fickle = join(import.meta.dirname, "fixtures/fickleServer.ts")
 const fastMcp = join(import.meta.dirname, "fixtures/fastMcpServer.ts")
 
 /** Where the server keeps its notes and its record of writes. */
@@ -119,6 +123,24 @@ describe("an audit of a server by what it shows from outside", () => {
         assert.deepStrictEqual(saysWhy(report), [])
       }),
     120_000
+  )
+
+  it.live("errors that are too long, advise what does not fit, or are of another class each time", () =>
+    Effect.gen(function* () {
+      const target = yield* parseTarget(`"${process.execPath}" "${fickle}"`)
+      assert.strictEqual(target._tag, "Command")
+      if (target._tag !== "Command") return
+      const { wire } = yield* WireTarget.make(target, { token: undefined, write: false })
+      const outcome = yield* sizeAndAdvice.run(wire)
+      assert.deepStrictEqual(
+        "faults" in outcome && outcome.faults.map(({ message, subject }) => `${subject} ${message}`),
+        [
+          "wordy takes 1834 tokens to say what is wrong (in 4 cases)",
+          "eager advises retry for ValidationError (in 4 cases)",
+          "fickle answers one call with ValidationError, and again with TransientError (in 4 cases)"
+        ]
+      )
+    }).pipe(Effect.scoped)
   )
 
   it.live("--locked is refused, since a server shows no policies", () =>
