@@ -85,8 +85,9 @@ export type Server<C extends Connector.Any> = (
  * - `identity` is how the connector recognises callers, over the tokens of the probes' own authorization server; it is
  *   `Identity.layerJwt` with its defaults unless given.
  * - `server` is how the connector is served over HTTP, at the address that it is told: `Mcp.layerHttpServer` unless given.
- *   With it, the probes of the endpoint judge what is deployed: its allowed names, its middleware, its other routes. It
- *   serves the connector that it is handed, which has tools that a probe has changed.
+ *   With it, the probes of the endpoint judge what is deployed: its allowed names, to which the host that it is told is to
+ *   be added, its middleware, its other routes. It serves the connector that it is handed, whose tools a probe may have
+ *   changed.
  *
  * @category options
  * @since 0.1.0

@@ -249,12 +249,18 @@ describe("a connector that can't be started", () => {
     })
   )
 
-  it.live("says so when its server listens elsewhere", () =>
+  it.live("says so when its server listens elsewhere, or goes by another name alone", () =>
     Effect.gen(function* () {
       const elsewhere: Audit.Server<typeof Small> = (connector) => Mcp.layerHttpServer(connector, { port: 0 })
       assert.match(
         yield* reasonOf(handlers, { server: elsewhere }),
         /^The server of small does not listen at http:\/\/127\.0\.0\.1:\d+\/mcp\. Let it listen at the address that it is told\.$/
+      )
+      const otherwise: Audit.Server<typeof Small> = (connector, address) =>
+        Mcp.layerHttpServer(connector, { ...address, allowedHosts: ["small.example"] })
+      assert.strictEqual(
+        yield* reasonOf(handlers, { server: otherwise }),
+        "The server of small refuses the name that the audit calls it by, 127.0.0.1. Let its allowed hosts include the host that it is told."
       )
     })
   )

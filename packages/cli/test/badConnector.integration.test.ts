@@ -106,7 +106,7 @@ const violations: ReadonlyArray<Row> = [
   ["H05", "add_row", "was executed 6 times for one caller, and its limit is 3"],
   ["H06", "remove_rows", "has an audit record that is wrong in principal, decision: as *"],
   ["H07", "delete_everything", "runs while the trail is down, and leaves its record in no log either"],
-  ["H08", whole, "writes 1 lines to standard output that are no messages of the protocol", "The rows are ready."],
+  ["H08", whole, "writes a line to standard output that is no message of the protocol", "The rows are ready."],
   ["H09", whole, "does not answer initialize of revision 2025-11-25"],
   ["H10", "remove_rows", "is another tool after a restart"]
 ]

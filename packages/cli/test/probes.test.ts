@@ -198,7 +198,7 @@ describe("a connector that breaks one is found out", { timeout: 60_000 }, () => 
   )
   found("H07", changed(unlogged), "search_tickets", "runs while the trail is down, and leaves its record in no log")
   found("H07", hasty, "create_ticket", "writes while the trail can't keep that it begins")
-  found("H08", { audit: noisy, file: "./fixtures/noisy.ts" }, "noisy", "writes 1 lines to standard output")
+  found("H08", { audit: noisy, file: "./fixtures/noisy.ts" }, "noisy", "writes a line to standard output")
   found(
     "H09",
     { ...desk, instance: ofOneEra },

@@ -36,7 +36,10 @@ export const purity: Probe = {
     if (others.length > 0) {
       faults.push({
         subject,
-        message: `writes ${others.length} lines to standard output that are no messages of the protocol`,
+        message:
+          others.length === 1
+            ? "writes a line to standard output that is no message of the protocol"
+            : `writes ${others.length} lines to standard output that are no messages of the protocol`,
         evidence: cut(others.slice(0, 3).join("\n"))
       })
     } else if (!stdout.endsWith("\n")) {

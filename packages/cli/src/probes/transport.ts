@@ -2,9 +2,9 @@
  * Probes of the endpoint: whom it answers, what it makes of requests that contradict themselves, and both revisions.
  */
 import * as Effect from "effect/Effect"
+import { connect } from "node:net"
 import { networkInterfaces } from "node:os"
 import { type Bench, eras, type Instance, type RawRequest } from "../internal/Bench.ts"
-import { canConnect } from "../internal/bench/canConnect.ts"
 import { serverNote } from "../internal/bench/note.ts"
 import { cut } from "../internal/Call.ts"
 import { callable } from "../internal/callable.ts"
@@ -104,6 +104,18 @@ export const loopback: Probe = {
     }
   })
 }
+
+const canConnect = (host: string, port: number): Effect.Effect<boolean> =>
+  Effect.callback<boolean>((resume) => {
+    const socket = connect({ host, port, timeout: 1000 })
+    const end = (isOpen: boolean) => {
+      socket.destroy()
+      resume(Effect.succeed(isOpen))
+    }
+    socket.once("connect", () => end(true))
+    socket.once("error", () => end(false))
+    socket.once("timeout", () => end(false))
+  })
 
 export const mismatches: Probe = {
   info: {

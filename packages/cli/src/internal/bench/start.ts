@@ -31,8 +31,8 @@ import type { Address, Audit } from "../../Audit.ts"
 import { version } from "../../version.ts"
 import type { Arguments, Caller, ConnectOptions, Era, Execution, Instance, StartOptions } from "../Bench.ts"
 import { BenchFault } from "../Check.ts"
+import { greeting } from "../wire.ts"
 import * as Authority from "./authority.ts"
-import { canConnect } from "./canConnect.ts"
 import * as Egress from "./egress.ts"
 import { building, scopeThatEnds } from "./building.ts"
 import * as GlobalFetch from "./globalFetch.ts"
@@ -110,11 +110,7 @@ export const start = Effect.fnUntraced(function* (
       Layer.provide(Layer.succeedContext(services as Context.Context<any>))
     )
     yield* build(server, `The server of ${name}`)
-    if (!(yield* canConnect(address.host, address.port))) {
-      return yield* new BenchFault({
-        message: `The server of ${name} does not listen at ${url}. Let it listen at the address that it is told.`
-      })
-    }
+    if (audit.server !== undefined) yield* isServedAt(url, name)
     return { identity, url }
     // Another program may take the port between the look and the listening.
   }).pipe(Effect.retry({ while: ({ cause }) => cause instanceof ListenError, times: 5 }))
@@ -165,6 +161,24 @@ export const start = Effect.fnUntraced(function* (
       )
   }
 })
+
+/** A server of the module's own may listen elsewhere, or go by other names alone. */
+const isServedAt = (url: string, name: string): Effect.Effect<void, BenchFault> =>
+  send(url, greeting("2026-07-28")).pipe(
+    Effect.mapError(
+      () =>
+        new BenchFault({
+          message: `The server of ${name} does not listen at ${url}. Let it listen at the address that it is told.`
+        })
+    ),
+    Effect.filterOrFail(
+      ({ status }) => status !== 403,
+      () =>
+        new BenchFault({
+          message: `The server of ${name} refuses the name that the audit calls it by, ${new URL(url).hostname}. Let its allowed hosts include the host that it is told.`
+        })
+    )
+  )
 
 const decide = (tool: Tool.Any, principal: PrincipalData, args: Arguments): Effect.Effect<Policy.Decision> =>
   Effect.suspend(() => {
