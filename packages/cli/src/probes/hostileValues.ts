@@ -9,7 +9,7 @@ import { type Callable, callable } from "../internal/callable.ts"
 import type { Fault, Probe } from "../internal/Check.ts"
 import type { JsonSchema } from "../internal/Subject.ts"
 import { tally } from "../internal/tally.ts"
-import { type Sent, watchUpstream } from "../internal/watchUpstream.ts"
+import { byOthers, type Sent, watchUpstream } from "../internal/watchUpstream.ts"
 
 export const hostileValues: Probe = {
   info: {
@@ -19,18 +19,20 @@ export const hostileValues: Probe = {
     fix: "Give such a parameter a pattern or a list of values, and build addresses with UpstreamClient, which does not leave its own.",
     severity: "block"
   },
-  limit: 60,
+  limit: 150,
   run: Effect.fnUntraced(function* (bench) {
-    const seen = yield* Effect.forEach(callable(bench), (one) => attack(bench, one), { concurrency: 4 })
+    // One after the other, since sockets do not say whose they are.
+    const seen = yield* Effect.forEach(callable(bench), (one) => Effect.scoped(attack(bench, one)))
     const attempts = seen.flat()
     if (attempts.length === 0) return { notApplicable: "no tool has a parameter that is a text" }
-    const refused = attempts.filter(({ called, sent }) => called.isError && sent.length === 0)
+    const refused = attempts.filter(({ called, others, sent }) => called.isError && sent.length + others.length === 0)
     return {
       faults: tally(attempts.flatMap(faultsOf)),
       note: `${attempts.length} values, ${refused.length} of them refused before the upstream, the others sent as plain data or kept`,
-      transcript: [...refused.slice(0, 3), ...attempts.filter(({ sent }) => sent.length > 0).slice(0, 3)].map(
-        ({ called, field }) => exchangeOf(`a hostile value of ${field}`, called)
-      )
+      transcript: [
+        ...refused.slice(0, 3),
+        ...attempts.filter(({ others, sent }) => sent.length + others.length > 0).slice(0, 3)
+      ].map(({ called, field }) => exchangeOf(`a hostile value of ${field}`, called))
     }
   })
 }
@@ -62,6 +64,10 @@ interface Attempt {
   readonly valid: string
   readonly called: Called
   readonly sent: ReadonlyArray<Sent>
+  /** By other clients, of the handler or of an upstream that is in this process. */
+  readonly others: ReadonlyArray<Sent>
+  /** Where connections were begun to, by whatever client. */
+  readonly connections: ReadonlyArray<string>
   /** What the tool sends for its valid arguments. */
   readonly usual: ReadonlyArray<Sent>
 }
@@ -74,17 +80,21 @@ const attack = Effect.fnUntraced(function* (bench: Bench, one: Callable) {
   const instance = yield* bench.start({ upstream: watch.upstream })
   const client = yield* instance.connect(caller, era)
   const send = Effect.fnUntraced(function* (given: Readonly<Record<string, unknown>>) {
-    const before = watch.sent.length
+    const [before, mark] = [watch.sent.length, instance.egress.mark()]
     const called = yield* call(client, tool.name, given)
-    return { called, sent: watch.sent.slice(before).filter(({ isGrant }) => !isGrant) }
+    const sent = watch.sent.slice(before)
+    const { connections, requests } = instance.egress.since(mark)
+    const own = ({ isGrant }: Sent) => !isGrant
+    return { called, connections, sent: sent.filter(own), others: byOthers(requests, sent).filter(own) }
   })
-  const { sent: usual } = yield* send(args)
+  const first = yield* send(args)
+  const usual = [...first.sent, ...first.others]
   const values = [...climbing, ...leading, ...commanding]
   return yield* Effect.forEach(
     fields.flatMap((field) => values.map((value) => ({ field, value }))),
     Effect.fnUntraced(function* ({ field, value }) {
-      const { called, sent } = yield* send({ ...args, [field]: value })
-      return { field, value, valid: String(args[field] ?? ""), called, sent, usual } satisfies Attempt
+      const attempt = yield* send({ ...args, [field]: value })
+      return { field, value, valid: String(args[field] ?? ""), usual, ...attempt } satisfies Attempt
     })
   )
 })
@@ -94,22 +104,35 @@ const textsOf = ({ input }: Tool.Any): ReadonlyArray<string> => {
   return input.fields.filter((name) => properties[name]?.["type"] === "string" && !("enum" in properties[name]!))
 }
 
-const faultsOf = ({ called, field, sent, usual, valid, value }: Attempt): ReadonlyArray<Fault> => {
+const faultsOf = ({ called, connections, field, others, sent, usual, valid, value }: Attempt): ReadonlyArray<Fault> => {
   const fault = (message: string, evidence: string): Fault => ({
     subject: called.tool,
     where: `/inputSchema/properties/${field}`,
     message,
     evidence: `${field}: ${value}\n${evidence}`
   })
-  const strayed = sent.find((request) => !isUsual(request, usual, valid, value))
+  const near = others.filter(
+    ({ url }) => usual.some((one) => one.url.origin === url.origin) || addressOf(url) === hostOf(value)
+  )
+  const strayed = [...sent, ...near].find((request) => !isUsual(request, usual, valid, value))
   if (strayed !== undefined) {
     const { method, url } = strayed
     return [fault(`lets ${field} choose where its request goes`, `${method} ${url.origin}${url.pathname}`)]
   }
-  return forbidden(field).includes(value) && (!called.isError || sent.length > 0)
+  const chosen = connections.find((to) => to === hostOf(value))
+  if (chosen !== undefined) return [fault(`lets ${field} choose where it connects to`, `a connection to ${chosen}`)]
+  return forbidden(field).includes(value) && (!called.isError || sent.length + others.length > 0)
     ? [fault(`accepts any value of ${field}`, cut(called.text))]
     : []
 }
+
+/** The host and port that an address names. */
+const hostOf = (value: string): string | undefined => {
+  const url = URL.parse(value.startsWith("//") ? `http:${value}` : value)
+  return url === null || url.hostname === "" ? undefined : addressOf(url)
+}
+
+const addressOf = ({ hostname, port }: URL) => `${hostname}:${port || "80"}`
 
 /** It goes where a usual one goes, with the value as one part of the path where that has the valid one. */
 const isUsual = ({ url }: Sent, usual: ReadonlyArray<Sent>, valid: string, value: string): boolean =>

@@ -7,6 +7,7 @@ import * as Http2 from "node:http2"
 import { connect, createServer } from "node:net"
 import { setTimeout as delay } from "node:timers/promises"
 import { Worker } from "node:worker_threads"
+import { hostileValues } from "../../src/probes/hostileValues.ts"
 import { printedServices } from "../../src/probes/printing.ts"
 import { readsOnlyRead } from "../../src/probes/reads.ts"
 import { passthrough } from "../../src/probes/sessions.ts"
@@ -32,7 +33,8 @@ const byHttp = (url: string, options: Http.RequestOptions, body = "") =>
 /** A protocol of its own: a line each way. */
 const byLine = (url: string, line: string) =>
   new Promise((resolve, reject) => {
-    const socket = connect(Number(new URL(url).port), "127.0.0.1")
+    const { hostname, port } = new URL(url)
+    const socket = connect(Number(port), hostname)
     socket.on("data", () => resolve(socket.end())).on("error", reject)
     socket.write(`${line}\n`)
   })
@@ -135,6 +137,27 @@ describe("F07, a read that changes something", () => {
         ),
         []
       )
+    })
+  )
+})
+
+describe("G04, a value that leads elsewhere", () => {
+  it.live("is found where another client than Effect's goes by it", () =>
+    Effect.gen(function* () {
+      const climbing = asking((url, _token, _own, id) => byHttp(new URL(`/things/${id}`, url).href, {}))
+      assert.deepStrictEqual(yield* findings(hostileValues, climbing), ["look lets id choose where its request goes"])
+      const careful = asking((url, _token, _own, id) => byHttp(`${url}/things/${encodeURIComponent(id)}`, {}))
+      assert.deepStrictEqual(yield* findings(hostileValues, careful), [])
+    })
+  )
+
+  it.live("is found where a connection is begun to what it names", () =>
+    Effect.gen(function* () {
+      const led = asking(
+        (url, _token, _own, id) => byLine(id.startsWith("http://localhost") ? id : url, "PING").catch(() => undefined),
+        lines
+      )
+      assert.deepStrictEqual(yield* findings(hostileValues, led), ["look lets id choose where it connects to"])
     })
   )
 })

@@ -13,7 +13,7 @@ import { Socket } from "node:net"
 import { type HttpRequest, read } from "./httpMessages.ts"
 
 export interface Egress {
-  /** How much has left until now, for `since`. */
+  /** The present moment, for `since`. */
   readonly mark: () => number
   readonly since: (mark: number) => Departed
 }
@@ -22,6 +22,8 @@ export interface Departed {
   readonly requests: ReadonlyArray<HttpRequest>
   /** What was written to a connection and is no HTTP/1.1. */
   readonly messages: ReadonlyArray<{ readonly to: string; readonly text: string }>
+  /** Where connections were begun to, as `host:port` or a path, whether they came about or not. */
+  readonly connections: ReadonlyArray<string>
   /**
    * By what else something may have left that can't be read, such as "a connection to db.test:5432". What was there before
    * `mark` is among it, since it may be used again.
@@ -45,13 +47,16 @@ interface Watcher {
 
 /** Watches until the scope closes. */
 export const watch: Effect.Effect<Egress, never, Scope.Scope> = Effect.gen(function* () {
-  const log: Array<{ readonly connection: Connection; readonly bytes: Buffer }> = []
-  const connections = new Set<Connection>()
+  const log: Array<{ readonly connection: Connection; readonly bytes: Buffer; readonly at: number }> = []
+  const connections: Array<{ readonly connection: Connection; readonly at: number }> = []
   const others = new Set<string>()
+  const mark = () => log.length + connections.length
   const watcher: Watcher = {
-    connected: (connection) => void connections.add(connection),
+    connected: (connection) => {
+      connections.push({ connection, at: mark() })
+    },
     wrote: (connection, bytes) => {
-      log.push({ connection, bytes })
+      log.push({ connection, bytes, at: mark() })
     },
     began: (what) => void others.add(what)
   }
@@ -60,10 +65,13 @@ export const watch: Effect.Effect<Egress, never, Scope.Scope> = Effect.gen(funct
     () => Effect.sync(() => remove(watcher))
   )
   return {
-    mark: () => log.length,
+    mark,
     since: (mark) => {
       const written = Array.from(
-        Map.groupBy(log.slice(mark), ({ connection }) => connection),
+        Map.groupBy(
+          log.filter(({ at }) => at >= mark),
+          ({ connection }) => connection
+        ),
         ([{ isEncrypted, to }, pieces]) => {
           const bytes = Buffer.concat(pieces.map(({ bytes }) => bytes))
           return { to, ...read(bytes, `${isEncrypted ? "https" : "http"}://${to.startsWith("/") ? "localhost" : to}`) }
@@ -71,13 +79,14 @@ export const watch: Effect.Effect<Egress, never, Scope.Scope> = Effect.gen(funct
       )
       const requests = written.flatMap((each) => each.requests)
       const upgraded = requests.filter(({ headers, method }) => headers.has("upgrade") && method !== "CONNECT")
-      const silent = [...connections].filter(({ isOpen, isWrittenTo }) => isOpen && !isWrittenTo)
+      const silent = connections.filter(({ connection }) => connection.isOpen && !connection.isWrittenTo)
       return {
         requests,
+        connections: connections.filter(({ at }) => at >= mark).map(({ connection }) => connection.to),
         messages: written.filter(({ rest }) => rest !== "").map(({ rest, to }) => ({ to, text: rest })),
         unseen: [
           ...new Set([
-            ...silent.map(({ to }) => `a connection to ${to}`),
+            ...silent.map(({ connection }) => `a connection to ${connection.to}`),
             ...upgraded.map(({ url }) => `a connection to ${url.host} that was upgraded`),
             ...others
           ])
