@@ -12,13 +12,14 @@ import { DefinitionError, type Refusal } from "./ConnectorError.ts"
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { IdempotencyStore } from "./IdempotencyStore.ts"
 import * as Admission from "./internal/admission.ts"
+import * as ClientKey from "./internal/clientKey.ts"
 import * as OperationStatus from "./internal/operationStatus.ts"
 import * as Step from "./internal/step.ts"
 import { beforehand } from "./internal/verdict.ts"
 import { validate } from "./pipeline/1_validate.ts"
 import { authorize, decide } from "./pipeline/2_authorize.ts"
 import * as Idempotency from "./pipeline/3_idempotency.ts"
-import { execute, find, unlimited } from "./pipeline/4_execute.ts"
+import { execute, type Execution, find, unlimited } from "./pipeline/4_execute.ts"
 import {
   answerRead,
   answerWrite,
@@ -113,65 +114,74 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
     const { operationStatus } = connector
     const status = operationStatus && store && OperationStatus.program(store)
 
-    const steps = Effect.fnUntraced(function* (
-      call: Call,
-      tool: Tool.Any,
-      findings: Findings,
-      wait: Idempotency.Wait,
-      context: Context.Context<never>
-    ) {
-      const { principal } = call
-      const { correlationId, attempts } = findings
+    const steps = (given: Given): Effect.Effect<Completed, Idempotency.Refused> => {
+      const { call, findings, tool } = given
       const program = tool === operationStatus ? status : programs.get(tool.name)
-      if (program === undefined) return yield* Effect.die(new Error(`${tool.name} has no handler`))
+      if (program === undefined) return Effect.die(new Error(`${tool.name} has no handler`))
+      return Effect.flatMapEager(validate(tool, call.arguments), (input) => {
+        findings.decision = "denied"
+        return Effect.flatMapEager(authorize(tool, call.principal, input, services, findings), () => {
+          findings.decision = "allowed"
+          return tool.kind === "read" ? read(given, tool, program, input) : write(given, tool, program, input)
+        })
+      })
+    }
 
-      const input = yield* validate(tool, call.arguments)
-      findings.decision = "denied"
-      yield* authorize(tool, principal, input, services, findings)
-      findings.decision = "allowed"
+    const read = (
+      { call, context, findings }: Given,
+      tool: Tool.AnyRead,
+      program: Connector.Program,
+      input: object
+    ) => {
+      const execution = executionOf(call, findings, tool, program, input, findings.correlationId, Step.inline)
+      const executed = admit(tool, call.principal, findings, execute(execution, unlimited))
+      return Effect.flatMap(executed, (value) => answerRead(tool, value, context))
+    }
 
-      const { callerToken } = call
-      const progress = report(call.progress)
-      const common = { tool, program, principal, callerToken, input, correlationId, attempts, progress }
-      if (tool.kind === "read") {
-        const execution = execute({ ...common, key: correlationId, step: Step.inline }, unlimited)
-        return yield* answerRead(tool, yield* admit(tool, principal, findings, execution), context)
-      }
-      const explicit = call.idempotencyKey
-      const keyOf = keys.get(tool.name)!
-      const given = yield* keyOf(principal, input, explicit)
-      // A client that mints a key for each attempt would write twice. Where an occurrence says that a repeat is meant, the
-      // operation goes by its meaning, and the client's key is bound to it.
-      const isBound = explicit !== undefined && tool.idempotency.occurrence !== undefined
-      const key = isBound ? yield* keyOf(principal, input, undefined, explicit) : given
-      findings.reference = key.reference
-      const step = tool.idempotency.recovery === "transactional" ? Step.inline : Step.make(once, tool, key, attempts)
-      const execution = { ...common, key: key.key, step }
-      const ended = (done: Idempotency.Done, context: Context.Context<never>) => {
-        findings.found = done.found === true
-        findings.replay = replayOf(tool, key, input, done)
-        return answerWrite(tool, done, findings.replay, context)
-      }
-      const write: Idempotency.Write = {
-        tool,
-        key,
-        binding: isBound ? { key: given, holder: "", adopted: false } : undefined,
-        isTold:
-          tool.idempotency.sharedWith === undefined ||
+    const write = (
+      { call, context, findings, wait }: Given,
+      tool: Tool.AnyWrite,
+      program: Connector.Program,
+      input: object
+    ) =>
+      Effect.flatMapEager(
+        ClientKey.keysOf(keys.get(tool.name)!, tool, call.principal, input, call.idempotencyKey),
+        ({ binding, key }) => {
+          findings.reference = key.reference
+          const { attempts } = findings
+          const { principal } = call
+          const { recovery, sharedWith } = tool.idempotency
+          const step = recovery === "transactional" ? Step.inline : Step.make(once, tool, key, attempts)
+          const execution = executionOf(call, findings, tool, program, input, key.key, step)
+          const ended = (done: Idempotency.Done, context: Context.Context<never>) => {
+            findings.found = done.found === true
+            findings.replay = replayOf(tool, key, input, done)
+            return answerWrite(tool, done, findings.replay, context)
+          }
+          const perform = (isTold: boolean) => {
+            const write: Idempotency.Write = {
+              tool,
+              key,
+              binding,
+              isTold,
+              attempts,
+              execute: (lease) => admit(tool, principal, findings, execute(execution, lease)),
+              find: find(execution),
+              progress: execution.progress,
+              onLeft: (exit) =>
+                unheard(
+                  findings,
+                  Effect.withFiber(({ context }) => Effect.flatMapEager(exit, (done) => ended(done, context)))
+                )
+            }
+            return Effect.flatMap(once(write, wait), (done) => ended(done, context))
+          }
           // Asked before the store is.
-          (yield* decide(tool.idempotency.sharedWith, principal, input, services))._tag === "Allowed",
-        attempts,
-        execute: (lease) => admit(tool, principal, findings, execute(execution, lease)),
-        find: find(execution),
-        progress,
-        onLeft: (exit) =>
-          unheard(
-            findings,
-            Effect.withFiber(({ context }) => Effect.flatMapEager(exit, (done) => ended(done, context)))
-          )
-      }
-      return yield* ended(yield* once(write, wait), context)
-    })
+          return sharedWith === undefined
+            ? perform(true)
+            : Effect.flatMap(decide(sharedWith, principal, input, services), ({ _tag }) => perform(_tag === "Allowed"))
+        }
+      )
 
     const correlate = correlations()
     const call = (call: Call): Effect.Effect<Outcome> =>
@@ -187,7 +197,9 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
             findings.explanation = tool && Policy.explain(beforehand(tool.allow, call.principal))
             return audited(findings, { _tag: "NoSuchTool" }, "NoSuchTool", context)
           }
-          return Effect.matchCauseEffect(steps(call, tool, findings, wait, context), {
+          const given = { call, tool, findings, wait, context }
+          const ended = Effect.suspend(() => steps(given))
+          return Effect.matchCauseEffect(ended, {
             onSuccess: (completed) => audited(findings, completed, "Completed", context),
             onFailure: (cause) => refuse(tool.kind, findings, cause, context)
           })
@@ -196,6 +208,36 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
     return { call: (given) => Scrubber.guarded(call(given)) }
   })
 }
+
+/** A call of a tool that its caller may see. `wait` makes a wait what interrupts the call. */
+interface Given {
+  readonly call: Call
+  readonly tool: Tool.Any
+  readonly findings: Findings
+  readonly wait: Idempotency.Wait
+  readonly context: Context.Context<never>
+}
+
+const executionOf = (
+  { callerToken, principal, progress }: Call,
+  { attempts, correlationId }: Findings,
+  tool: Tool.Any,
+  program: Connector.Program,
+  input: object,
+  key: string,
+  step: Execution["step"]
+): Execution => ({
+  tool,
+  program,
+  principal,
+  callerToken,
+  input,
+  correlationId,
+  key,
+  attempts,
+  step,
+  progress: report(progress)
+})
 
 /** Ends a call that was refused. A caller who has left gets nothing, but leaves its record. */
 const refuse = (

@@ -10,16 +10,27 @@ import {
   type TransientError,
   ValidationError
 } from "../ConnectorError.ts"
-import { differences, hasOtherExplicitKey, type IdempotencyKey, isBegunByAnother } from "../IdempotencyKey.ts"
+import {
+  type derive,
+  differences,
+  hasOtherExplicitKey,
+  type IdempotencyKey,
+  isBegunByAnother
+} from "../IdempotencyKey.ts"
 import type { Existing, IdempotencyStore } from "../IdempotencyStore.ts"
+import type { PrincipalData } from "../Principal.ts"
 import type * as Tool from "../Tool.ts"
 import { logUnreadable, unreachable, unreadable } from "./storeFault.ts"
 
-/** A call of a write, as far as its keys say. */
-export interface Keyed {
-  readonly tool: Tool.AnyWrite
+/** The key that names the record of a write, and the client's own where that is another. */
+export interface Keys {
   readonly key: IdempotencyKey
   readonly binding: Binding | undefined
+}
+
+/** A call of a write, as far as its keys say. */
+export interface Keyed extends Keys {
+  readonly tool: Tool.AnyWrite
   /** Whether the caller is told what became of what another member of its tenant began. */
   readonly isTold: boolean
 }
@@ -34,6 +45,26 @@ export interface Binding {
   holder: string
   adopted: boolean
 }
+
+/**
+ * The keys of a call. A client that mints a key for each attempt would write twice, so where an occurrence says that a repeat
+ * is meant, the operation goes by its meaning, and the client's key is bound to it.
+ */
+export const keysOf = (
+  keyOf: ReturnType<typeof derive>,
+  { idempotency }: Tool.AnyWrite,
+  principal: PrincipalData,
+  input: object,
+  explicit: string | undefined
+): Effect.Effect<Keys, ValidationError> =>
+  Effect.flatMapEager(keyOf(principal, input, explicit), (key): Effect.Effect<Keys, ValidationError> =>
+    explicit === undefined || idempotency.occurrence === undefined
+      ? Effect.succeed({ key, binding: undefined })
+      : Effect.mapEager(keyOf(principal, input, undefined, explicit), (meant) => ({
+          key: meant,
+          binding: { key, holder: "", adopted: false }
+        }))
+  )
 
 /** Holds the client's own key to the arguments that it came with first, by the guards of a record that has no result. */
 export const bind = (

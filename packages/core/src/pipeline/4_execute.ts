@@ -65,11 +65,12 @@ export const unlimited: Lease = { left: () => Infinity, epoch: 1 }
 /** Runs the handler. Each attempt looks at the lease first, and counts from there on. */
 export const execute = (execution: Execution, lease: Lease): Effect.Effect<unknown, ConnectorError> => {
   const { tool, program, attempts } = execution
+  const operation = operationOf(execution, lease.epoch)
   const attempt = Effect.suspend(() => {
     if (lease.left() <= 0) return Effect.fail(stoodStill())
     // The interruption is on its way through the fibers in between.
     if (attempts.abandoned) return Effect.interrupt
-    attempts.count++
+    operation.attempt = ++attempts.count
     return Effect.catchCause(program.execute(execution.input), (cause) => {
       const known = ofKnownClasses(cause)
       attempts.uncertain ||= known.reasons.some(isUncertain)
@@ -78,7 +79,7 @@ export const execute = (execution: Execution, lease: Lease): Effect.Effect<unkno
   })
   // Another attempt of a transactional write is another transaction, so it is made where those are.
   const whole = isTransactional(tool) ? attempt : retried(tool, attempt, isSafeToRepeat(tool))
-  return asHandler(execution, lease, whole)
+  return asHandler(execution, operation, lease.left, whole)
 }
 
 const retried = <A>(tool: Tool.Any, attempt: Effect.Effect<A, ConnectorError>, safe: boolean) =>
@@ -106,7 +107,7 @@ export const find = (
       Effect.suspend(() => find(execution.input, earlier)),
       (cause) => Effect.failCause(ofKnownClasses(cause))
     )
-    return asHandler(execution, unlimited, retried(tool, search, true))
+    return asHandler(execution, operationOf(execution, 1), unlimited.left, retried(tool, search, true))
   }
 }
 
@@ -160,19 +161,14 @@ const timedOut = (tool: Tool.Any, limit: number) =>
 
 /** The caller's context wins over the services that the handlers' layer was built with, so that a span is this call's. */
 const asHandler = <A>(
-  execution: Execution,
-  { epoch, left }: Lease,
+  { callerToken: token, principal, program, tool }: Execution,
+  operation: Operation["Service"],
+  left: Lease["left"],
   effect: Effect.Effect<A, ConnectorError>
-): Effect.Effect<A, ConnectorError> => {
-  const { callerToken: token, principal, program, tool } = execution
-  return within(tool, left, token === undefined ? effect : OnBehalf.provide(effect, { principal, token }), (context) =>
-    Context.add(
-      Context.add(withMissing(context, program.services), Principal, principal),
-      Operation,
-      operationOf(execution, epoch)
-    )
+): Effect.Effect<A, ConnectorError> =>
+  within(tool, left, token === undefined ? effect : OnBehalf.provide(effect, { principal, token }), (context) =>
+    Context.add(Context.add(withMissing(context, program.services), Principal, principal), Operation, operation)
   )
-}
 
 /** As `Context.merge(services, context)` does, which would copy both; the caller lacks next to nothing. */
 export const withMissing = (
@@ -186,16 +182,17 @@ export const withMissing = (
   return whole
 }
 
-const operationOf = (execution: Execution, epoch: number): Operation["Service"] => ({
+/** The number of the attempt is that of the one that runs. */
+const operationOf = (execution: Execution, epoch: number): Mutable<Operation["Service"], "attempt"> => ({
   tool: execution.tool.name,
   correlationId: execution.correlationId,
-  get attempt() {
-    return execution.attempts.count
-  },
+  attempt: execution.attempts.count,
   epoch,
   idempotencyKey: (provider) => sha256(`${provider.length}:${provider}${execution.key}`),
   step: execution.step,
   progress: execution.progress ?? noProgress
 })
+
+type Mutable<A, K extends keyof A> = Omit<A, K> & { -readonly [Key in K]: A[Key] }
 
 const noProgress = () => Effect.void
