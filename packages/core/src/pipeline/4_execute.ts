@@ -176,10 +176,24 @@ export const withMissing = (
   services: Context.Context<never>
 ): Context.Context<never> => {
   let whole = context
-  for (const [key, service] of services.mapUnsafe) {
-    if (!context.mapUnsafe.has(key)) whole = Context.addUnsafe(whole, key, service)
+  for (const [key, service] of entriesOf(services)) {
+    if (Context.getOrUndefined(context, key) === undefined) whole = Context.addUnsafe(whole, key.key, service)
   }
   return whole
+}
+
+type Entry = readonly [key: Context.Key<unknown, unknown>, service: unknown]
+
+const entries = new WeakMap<Context.Context<never>, ReadonlyArray<Entry>>()
+
+/** By keys, for which a context is asked without being copied. */
+const entriesOf = (services: Context.Context<never>): ReadonlyArray<Entry> => {
+  let known = entries.get(services)
+  if (known === undefined) {
+    known = Array.from(services.mapUnsafe, ([key, service]) => [Context.Service<unknown>(key), service] as const)
+    entries.set(services, known)
+  }
+  return known
 }
 
 /** The number of the attempt is that of the one that runs. */
