@@ -15,16 +15,14 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
-import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type { DatabaseSync } from "node:sqlite"
+import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { bootId } from "./internal/bootId.ts"
+import * as SqliteCommits from "./internal/SqliteCommits.ts"
 import * as SqliteFile from "./internal/SqliteFile.ts"
 import { type Claim, type Existing, IdempotencyStore, StoreError, type Unreadable } from "./IdempotencyStore.ts"
 
@@ -79,7 +77,11 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
       return Effect.catch(once, (error) => (isBusy(error) ? inRealTime : Effect.fail(error)))
     }
 
+    const now = (): number => Math.floor(clock.currentTimeMillisUnsafe())
     const boot = bootId()
+    /** Milliseconds since the machine's start, or always 0 where that has no name. */
+    const ticks = (): number => (boot === "" ? 0 : Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n))
+    const ticksAfter = (lease: Duration.Duration): number => (boot === "" ? 0 : after(ticks(), lease))
     const { db, sql } = yield* Effect.acquireRelease(
       waitForLock(() => {
         const synchronous = options.durability === "process" ? "NORMAL" : "FULL"
@@ -88,95 +90,19 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
           version: 1,
           synchronous,
           schema,
-          prepare: prepareFor(boot)
+          prepare: prepareFor(boot, ticks)
         })
       }),
       ({ db }) => Effect.sync(() => db.close())
     )
 
-    const now = (): number => Math.floor(clock.currentTimeMillisUnsafe())
-    /** Milliseconds since the machine's start, or always 0 where that has no name. */
-    const ticks = (): number => (boot === "" ? 0 : Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n))
-    const ticksAfter = (lease: Duration.Duration): number => (boot === "" ? 0 : after(ticks(), lease))
-
     const find = (key: string, time: number): Existing | Unreadable | undefined => {
-      const row = sql.find.get(key, time, ticks())
-      if (row === undefined) return undefined
-      const decoded = decodeRow(row)
-      if (Result.isFailure(decoded)) return unreadable(options.filename, key)
-      const { lapsed, result, settledAt, ...record } = decoded.success
-      return {
-        _tag: "Existing",
-        ...record,
-        lapsed: lapsed === 1,
-        result: result ?? undefined,
-        settledAt: settledAt ?? undefined
-      }
+      const row = sql.find.get(key, time)
+      return row === undefined ? undefined : (decodeRow(row) ?? unreadable(options.filename, key))
     }
-
-    // Both throw, and have done nothing, when another process holds the lock; otherwise every step is answered.
-    const commitAlone = (step: Step): void => {
-      if (step.abandoned) return
-      let answer: Exit.Exit<unknown, StoreError>
-      try {
-        // The one statement that changes something is a transaction of its own.
-        answer = Exit.succeed(step.run())
-      } catch (cause) {
-        if (SqliteFile.isBusy(cause)) throw cause
-        answer = Exit.fail(describe(cause))
-      }
-      step.answer(answer)
-    }
-    const commitTogether = (steps: ReadonlyArray<Step>): void => {
-      sql.begin.run()
-      let answers: ReadonlyArray<Exit.Exit<unknown, StoreError>>
-      try {
-        answers = steps.map((step) => {
-          if (step.abandoned) return Exit.void
-          try {
-            return Exit.succeed(step.run())
-          } catch (cause) {
-            // SQLite may have undone the steps before this one too, as it does when the disk is full.
-            if (!db.isTransaction) throw cause
-            return Exit.fail(describe(cause))
-          }
-        })
-        sql.commit.run()
-      } catch (cause) {
-        if (db.isTransaction) sql.rollback.run()
-        return fail(steps, describe(cause))
-      }
-      steps.forEach((step, index) => step.answer(answers[index]))
-    }
-    const commit = (steps: ReadonlyArray<Step>) => (steps.length === 1 ? commitAlone(steps[0]) : commitTogether(steps))
 
     const closed = new StoreError({ reason: `${options.filename} has been closed.` })
-    const queue = yield* Effect.acquireRelease(Queue.unbounded<Step>(), (queue) =>
-      Effect.andThen(
-        Effect.map(Queue.clear(queue), (steps) => fail(steps, closed)),
-        Queue.shutdown(queue)
-      )
-    )
-    yield* Queue.takeBetween(queue, 1, 256).pipe(
-      Effect.flatMap((steps) =>
-        waitForLock(() => commit(steps)).pipe(
-          Effect.catch((error) => Effect.sync(() => fail(steps, error))),
-          Effect.onInterrupt(() => Effect.sync(() => fail(steps, closed)))
-        )
-      ),
-      Effect.forever,
-      Effect.forkScoped
-    )
-
-    const write = <A>(run: () => A): Effect.Effect<A, StoreError> =>
-      Effect.callback((resume) => {
-        // The step's own `run` makes the answer, so it is an `A`.
-        const step: Step = { run, answer: resume as Step["answer"], abandoned: false }
-        if (!Queue.offerUnsafe(queue, step)) return resume(Effect.fail(closed))
-        return Effect.sync(() => {
-          step.abandoned = true
-        })
-      })
+    const write = yield* SqliteCommits.make({ db, sql, describe, waitForLock, closed })
 
     yield* write(() => sql.clean.run(now(), cleanupBatch).changes).pipe(
       Effect.repeat({ while: (removed) => removed === cleanupBatch }),
@@ -232,7 +158,7 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
         write(() => {
           const time = now()
           const expiresAt = after(time, retention)
-          return sql.markUnknown.run(key, time, owner, expiresAt, lapsed ? 1 : 0, ticks()).changes === 1
+          return sql.markUnknown.run(key, time, owner, expiresAt, lapsed ? 1 : 0).changes === 1
         }),
 
       takeOver: ({ key, lease, owner, previousOwner, retention }) =>
@@ -240,16 +166,7 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
           const time = now()
           const leaseUntil = after(time, lease)
           const expiresAt = Math.max(leaseUntil, after(time, retention))
-          const row = sql.takeOver.get(
-            key,
-            time,
-            previousOwner,
-            owner,
-            leaseUntil,
-            expiresAt,
-            ticks(),
-            ticksAfter(lease)
-          )
+          const row = sql.takeOver.get(key, time, previousOwner, owner, leaseUntil, expiresAt, ticksAfter(lease))
           return row === undefined ? Option.none() : Option.some(decodeEpoch(row).epoch)
         })
     })
@@ -257,23 +174,20 @@ export const make: (options: Options) => Effect.Effect<IdempotencyStore["Service
 
 const claimed: Claim = { _tag: "Claimed" }
 
-const holder = { owner: Schema.String, epoch: Schema.Int, guards: Schema.String, createdAt: Schema.Int }
-const noResult = { result: Schema.Null, settledAt: Schema.Null }
-
-const decodeRow = Schema.decodeUnknownResult(
-  Schema.Union([
-    // First, since nearly all are read in a replay.
-    Schema.Struct({
-      state: Schema.Literal("settled"),
-      ...holder,
-      lapsed: Schema.Literal(0),
-      result: Schema.String,
-      settledAt: Schema.Int
-    }),
-    Schema.Struct({ state: Schema.Literal("claimed"), ...holder, lapsed: Schema.Literals([0, 1]), ...noResult }),
-    Schema.Struct({ state: Schema.Literal("unknown"), ...holder, lapsed: Schema.Literal(0), ...noResult })
-  ])
-)
+/** The record in a row of `find`, and none when it can't be read. By hand, since a schema takes half as long as SQLite. */
+const decodeRow = (row: unknown): Existing | undefined => {
+  const [state, owner, epoch, guards, createdAt, result, settledAt, lapsed] = row as ReadonlyArray<unknown>
+  if (typeof owner !== "string" || typeof guards !== "string") return undefined
+  if (typeof epoch !== "number" || typeof createdAt !== "number") return undefined
+  if (state === "settled") {
+    if (lapsed !== 0 || typeof result !== "string" || typeof settledAt !== "number") return undefined
+    return { _tag: "Existing", state, owner, epoch, guards, lapsed: false, createdAt, result, settledAt }
+  }
+  if ((state !== "claimed" && state !== "unknown") || result !== null || settledAt !== null) return undefined
+  if (lapsed !== 0 && (lapsed !== 1 || state === "unknown")) return undefined
+  const nothing = { result: undefined, settledAt: undefined }
+  return { _tag: "Existing", state, owner, epoch, guards, lapsed: lapsed === 1, createdAt, ...nothing }
+}
 
 const decodeEpoch = Schema.decodeUnknownSync(Schema.Struct({ epoch: Schema.Int }))
 
@@ -284,17 +198,6 @@ const unreadable = (filename: string, key: string): Unreadable => ({
     `${filename}: the record with the key ${key} is damaged, and what became of its write cannot be read. ` +
     "Nothing was executed. Repair the row, or delete it once you know that repeating the write does no harm."
 })
-
-/** A step of a caller that waits for the next commit. */
-interface Step {
-  readonly run: () => unknown
-  readonly answer: (exit: Exit.Exit<unknown, StoreError>) => void
-  abandoned: boolean
-}
-
-const fail = (steps: ReadonlyArray<Step>, error: StoreError): void => {
-  for (const step of steps) step.answer(Exit.fail(error))
-}
 
 const after = (time: number, duration: Duration.Duration): number =>
   Math.min(time + Math.ceil(Duration.toMillis(duration)), Number.MAX_SAFE_INTEGER)
@@ -324,16 +227,24 @@ CREATE INDEX ferrule_idempotency_expires_at ON ferrule_idempotency (expires_at);
 `
 
 // Parameters go by number, since binding them by name costs as much as the statement.
-const prepareFor = (boot: string) => (db: DatabaseSync) => ({
+const prepareFor = (boot: string, ticks: () => number) => (db: DatabaseSync) => {
+  // Asked only where a lease counts, which it does not in a replay.
+  db.function("ticks", { directOnly: true }, ticks)
+  return statements(boot, db)
+}
+
+const statements = (boot: string, db: DatabaseSync) => ({
   begin: db.prepare("BEGIN IMMEDIATE"),
   commit: db.prepare("COMMIT"),
   rollback: db.prepare("ROLLBACK"),
 
-  /** Takes key, time, ticks. */
-  find: db.prepare(`
-    SELECT state, owner, epoch, guards, created_at AS createdAt, result, settled_at AS settledAt,
-      iif(${readable}, state = 'claimed' AND ${isOver(boot, "?3")}, NULL) AS lapsed
-    FROM ferrule_idempotency WHERE key = ?1 AND expires_at > ?2`),
+  /** Takes key, time. */
+  find: inArrays(
+    db.prepare(`
+    SELECT state, owner, epoch, guards, created_at, result, settled_at,
+      CASE WHEN state <> 'claimed' THEN 0 WHEN lease_until IS NOT NULL THEN ${isOver(boot)} END
+    FROM ferrule_idempotency WHERE key = ?1 AND expires_at > ?2`)
+  ),
 
   /** Takes key, time, owner, guards, end of the lease, expiry, end of the lease in ticks. */
   claim: db.prepare(`
@@ -357,20 +268,20 @@ const prepareFor = (boot: string) => (db: DatabaseSync) => ({
     DELETE FROM ferrule_idempotency
     WHERE key = ?1 AND owner = ?3 AND state = 'claimed' AND expires_at > ?2 AND ${readable}`),
 
-  /** Takes key, time, owner, expiry, 1 when the lease must be over, ticks. */
+  /** Takes key, time, owner, expiry, 1 when the lease must be over. */
   markUnknown: db.prepare(`
     UPDATE ferrule_idempotency
     SET state = 'unknown', lease_until = NULL, expires_at = ?4
-    WHERE key = ?1 AND owner = ?3 AND state = 'claimed' AND (?5 = 0 OR ${isOver(boot, "?6")}) AND expires_at > ?2
+    WHERE key = ?1 AND owner = ?3 AND state = 'claimed' AND (?5 = 0 OR ${isOver(boot)}) AND expires_at > ?2
       AND ${readable}`),
 
-  /** Takes key, time, previous owner, owner, end of the lease, expiry, ticks, end of the lease in ticks. */
+  /** Takes key, time, previous owner, owner, end of the lease, expiry, end of the lease in ticks. */
   takeOver: db.prepare(`
     UPDATE ferrule_idempotency
-    SET state = 'claimed', owner = ?4, epoch = epoch + 1, lease_until = ?5, lease_boot = '${boot}', lease_ticks = ?8,
+    SET state = 'claimed', owner = ?4, epoch = epoch + 1, lease_until = ?5, lease_boot = '${boot}', lease_ticks = ?7,
       expires_at = max(expires_at, ?6)
     WHERE key = ?1 AND owner = ?3 AND expires_at > ?2 AND ${readable}
-      AND (state = 'unknown' OR state = 'claimed' AND ${isOver(boot, "?7")})
+      AND (state = 'unknown' OR state = 'claimed' AND ${isOver(boot)})
     RETURNING epoch`),
 
   /** Takes time, limit. */
@@ -378,6 +289,12 @@ const prepareFor = (boot: string) => (db: DatabaseSync) => ({
     DELETE FROM ferrule_idempotency WHERE rowid IN (
       SELECT rowid FROM ferrule_idempotency WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)`)
 })
+
+/** Gives rows as arrays, since an object with the names of the columns costs a third of the statement. */
+const inArrays = (statement: StatementSync): StatementSync => {
+  statement.setReturnArrays(true)
+  return statement
+}
 
 // What nobody can read, no step changes.
 const readable = `CASE state
@@ -387,5 +304,5 @@ const readable = `CASE state
     END`
 
 /** Whether a lease is over: by the ticks since the machine's start where it is the same one, else by the time of day. */
-const isOver = (boot: string, ticks: string): string =>
-  `iif(lease_boot <> '' AND lease_boot = '${boot}', lease_ticks <= ${ticks}, lease_until <= ?2)`
+const isOver = (boot: string): string =>
+  `iif(lease_boot <> '' AND lease_boot = '${boot}', lease_ticks <= ticks(), lease_until <= ?2)`

@@ -50,6 +50,15 @@ const count = (filename: string): number => {
   return length
 }
 
+/** The commits in the file's log: its frames that say how large the file is (https://www.sqlite.org/fileformat.html#walformat). */
+const commits = (filename: string): number => {
+  const log = readFileSync(`${filename}-wal`)
+  const frame = 24 + log.readUInt32BE(8)
+  let found = 0
+  for (let at = 32; at + frame <= log.length; at += frame) if (log.readUInt32BE(at + 4) > 0) found++
+  return found
+}
+
 /** Runs a process of its own on the file; see `fixtures/storeProcess.ts`. */
 const start = (filename: string, what: string, command: ReadonlyArray<string> = [process.execPath], uid?: number) =>
   Effect.acquireRelease(
@@ -282,6 +291,25 @@ describe("the SQLite store", () => {
       yield* Fiber.interrupt(fiber)
       assert.deepStrictEqual(yield* claim(store, "k"), { _tag: "Claimed" })
     })
+  )
+
+  it.effect(
+    "makes the steps that come in one turn in one commit, and those that their callers go on with in the next",
+    () =>
+      Effect.gen(function* () {
+        const filename = yield* newFile
+        const store = yield* open(filename)
+        yield* claim(store, "first")
+        const before = commits(filename)
+        const write = (key: string) =>
+          Effect.andThen(claim(store, key), store.settle({ key, owner: "a", result: "done", retention }))
+        const keys = Array.from({ length: 100 }, (_, index) => `key ${index}`)
+        assert.deepStrictEqual(
+          yield* Effect.forEach(keys, write, { concurrency: "unbounded" }),
+          keys.map(() => true)
+        )
+        assert.strictEqual(commits(filename) - before, 2)
+      })
   )
 
   it.effect("answers the steps that are waiting when it closes, and those that come later", () =>
