@@ -143,6 +143,26 @@ describe("an audit of a server by what it shows from outside", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("a command that is given word by word, and one that was forgotten to be marked as one", () =>
+    Effect.gen(function* () {
+      const words = [process.execPath, fickle, "a word", "--flag"]
+      const { code, stdout } = yield* ferrule(["audit", "--json", "-", "--command", "--", ...words])
+      assert.strictEqual(code, 1)
+      const report = yield* Schema.decodeEffect(Schema.fromJsonString(Report))(stdout)
+      assert.strictEqual(report.target, `${process.execPath} ${fickle} "a word" --flag`)
+      assert.deepStrictEqual(
+        report.tools.map(({ name }) => name),
+        ["good", "wordy", "eager", "fickle"]
+      )
+      const unmarked = yield* ferrule(["audit", "node", "server.js"])
+      assert.strictEqual(
+        unmarked.stderr,
+        "More than one target is given. A command goes in quotes, or after the other flags as it is: --command -- node server.js\n"
+      )
+      assert.strictEqual(unmarked.code, 2)
+    })
+  )
+
   it.live("--locked is refused, since a server shows no policies", () =>
     Effect.map(ferrule(["audit", "node server.js", "--locked"]), ({ code, stderr }) => {
       assert.strictEqual(

@@ -8,7 +8,7 @@ import * as Bench from "../internal/Bench.ts"
 import { checkOutputs, deliver, type Format } from "../internal/deliver.ts"
 import { type Loaded, loadModule } from "../internal/loadModule.ts"
 import { runAudit } from "../internal/runAudit.ts"
-import { parseTarget, targetIs } from "../internal/target.ts"
+import { parseTarget, parseWords, targetIs } from "../internal/target.ts"
 import { readToken, tokenFlags } from "../internal/token.ts"
 import * as Subject from "../internal/Subject.ts"
 import * as PluginFolder from "../plugin/PluginFolder.ts"
@@ -32,7 +32,11 @@ const outputs = {
 }
 
 const config = {
-  target: Argument.String("target").pipe(Argument.withDescription(targetIs)),
+  target: Argument.String("target").pipe(Argument.withDescription(targetIs), Argument.variadic({ min: 1 })),
+  command: Flag.Boolean("command").pipe(
+    Flag.withDescription("The target is a command, word by word and without quotes: --command -- npx -y some-server"),
+    Flag.withDefault(false)
+  ),
   export: Flag.String("export").pipe(
     Flag.withDescription("Which export it is, where the module has several"),
     Flag.optional
@@ -69,12 +73,21 @@ export const audit = Command.make(
       Option.match(flags.outputs[format], { onNone: () => [], onSome: (path) => [{ format, path }] })
     )
     yield* checkOutputs(wanted)
-    const target = yield* parseTarget(flags.target)
+    const target = yield* targetOf(flags)
     const report = yield* target._tag === "Module" ? ofModule(target.file, flags) : ofServer(target, flags)
     yield* deliver(report, wanted)
     if (isBlocked(report)) process.exitCode = 1
   })
 ).pipe(Command.withDescription("Checks a connector and says what a security team would find"))
+
+const targetOf = ({ command, target: [first = "", ...rest] }: Flags) => {
+  if (command) return parseWords([first, ...rest])
+  return rest.length === 0
+    ? parseTarget(first)
+    : new Unusable({
+        message: `More than one target is given. A command goes in quotes, or after the other flags as it is: --command -- ${[first, ...rest].join(" ")}`
+      })
+}
 
 /** A client knows the connector by the names that the plugin gives. */
 const pluginOf = Effect.fnUntraced(function* (folder: string, module: string) {
@@ -116,7 +129,7 @@ const ofServer = Effect.fnUntraced(function* (target: WireTarget.WireTarget["tar
   }
   const { subject, wire } = yield* WireTarget.make(target, { token: yield* readToken(flags), write: flags.write })
   return yield* runAudit(subject, {
-    target: flags.target,
+    target: target._tag === "Url" ? target.url.href : target.text,
     bench: undefined,
     wire: flags.probe ? wire : undefined,
     suppressions: []

@@ -49,8 +49,8 @@ export interface UpstreamRequest {
 
 export interface StartOptions {
   /**
-   * Starts over the layers of this instance, which ends first: as another process does that has its records and upstreams,
-   * and nothing of its memory. `upstream` stays what it was.
+   * Starts over the layers of this instance, which ends first: as another process does that has its records and upstreams.
+   * What its server held in memory is gone; what the layers hold is not, and `upstream` stays what it was.
    */
   readonly over?: Instance
   /** Serves this in the place of a tool; its handler stays. */

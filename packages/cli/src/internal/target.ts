@@ -29,9 +29,22 @@ export const parseTarget = (text: string): Effect.Effect<Target, Unusable> => {
     return new Unusable({ message: `${text} is no address that MCP is served at. Give it as https://name/path.` })
   }
   if (!/\s/.test(text.trim()) || existsSync(text)) return Effect.succeed(Target.Module({ file: text }))
-  return Effect.fromResult(CommandLine.template(Object.assign([text], { raw: [text] }))).pipe(
+  return commandOf(text)
+}
+
+/** A command by its words as the shell has read them, so that no word needs a second pair of quotes. */
+export const parseWords = ([first, ...rest]: readonly [string, ...ReadonlyArray<string>]): Effect.Effect<
+  Target,
+  Unusable
+> => {
+  if (rest.length === 0 && /\s/.test(first)) return commandOf(first)
+  const text = [first, ...rest].map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))).join(" ")
+  return Effect.succeed(Target.Command({ text, command: first, args: rest }))
+}
+
+const commandOf = (text: string): Effect.Effect<Target, Unusable> =>
+  Effect.fromResult(CommandLine.template(Object.assign([text], { raw: [text] }))).pipe(
     Effect.map((words) => words.map(String)),
     Effect.map(([command, ...args]) => Target.Command({ text, command: command!, args })),
     Effect.mapError((cause) => new Unusable({ message: `The command can't be read: ${cause.message}.`, cause }))
   )
-}

@@ -1,6 +1,6 @@
 /**
  * A probe of what follows when the process dies between the effect of a write and the record of its end: a second instance
- * finds the records and the upstreams of the first, and nothing of its memory.
+ * finds the records and the upstreams of the first, and nothing of what its server held in memory.
  */
 import type { IdempotencyStore } from "@ferrule/core/IdempotencyStore"
 import type * as Tool from "@ferrule/core/Tool"

@@ -1,6 +1,9 @@
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFile } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { createSocket } from "node:dgram"
 import * as Http from "node:http"
 import * as Http2 from "node:http2"
@@ -67,6 +70,17 @@ describe("C06, a caller's token that is passed on", () => {
     byHttp(url, { method: "POST", headers: { "transfer-encoding": "chunked" } }, JSON.stringify({ token }))
   )
   finds("in a protocol that is no HTTP", (url, token) => byLine(url, `AUTH ${token}`), lines)
+
+  it.live("is found in what goes to a local socket", () =>
+    Effect.gen(function* () {
+      const folder = mkdtempSync(join(tmpdir(), "ferrule-socket-"))
+      const socketPath = join(folder, "upstream.sock")
+      const server = Http.createServer((_, response) => response.end("{}")).listen(socketPath)
+      yield* Effect.addFinalizer(() => Effect.sync(() => (server.close(), rmSync(folder, { recursive: true }))))
+      const local = asking((_, token) => byHttp("http://docker/things", { socketPath, headers: { "x-caller": token } }))
+      assert.deepStrictEqual(yield* findings(passthrough, local), ["look sends the caller's token upstream, as it is"])
+    }).pipe(Effect.scoped)
+  )
 
   it.live("passes where another client sends none, or sends it to be exchanged", () =>
     Effect.gen(function* () {

@@ -74,7 +74,10 @@ export const watch: Effect.Effect<Egress, never, Scope.Scope> = Effect.gen(funct
         ),
         ([{ isEncrypted, to }, pieces]) => {
           const bytes = Buffer.concat(pieces.map(({ bytes }) => bytes))
-          return { to, ...read(bytes, `${isEncrypted ? "https" : "http"}://${to.startsWith("/") ? "localhost" : to}`) }
+          const scheme = isEncrypted ? "https" : "http"
+          // A local socket has a path in the place of a host.
+          const origin = URL.parse(`${scheme}://${to}`)?.origin ?? `${scheme}://localhost`
+          return { to, ...read(bytes, origin) }
         }
       )
       const requests = written.flatMap((each) => each.requests)
