@@ -70,7 +70,7 @@ export const passthrough: Probe = {
       note: [
         `${tools.length} tools, ${requests.length} requests to upstreams`,
         ...(grants === 0 ? [] : [`${grants} of them to a token endpoint, which may be handed it to exchange`]),
-        ...(spoken.length === 0 ? [] : [`what was said to ${spoken.join(", ")} otherwise than by HTTP`])
+        ...(spoken.length === 0 ? [] : [`what went to ${spoken.join(", ")} and is no HTTP`])
       ].join(", "),
       transcript: departures.slice(0, 3).flatMap(({ called, others, sent }) => {
         const [first] = [...sent, ...others]

@@ -1,6 +1,6 @@
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect } from "effect"
-import { execFile } from "node:child_process"
+import { execFile, execFileSync, execSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -44,14 +44,17 @@ const byLine = (url: string, line: string) =>
 
 const lines = () => createServer((socket) => socket.on("data", () => socket.write("ok\n")).on("error", () => undefined))
 
-const byHttp2 = (url: string) =>
+const byHttp2 = (url: string, headers: Http2.OutgoingHttpHeaders = {}) =>
   new Promise((resolve, reject) => {
     const session = Http2.connect(url).on("error", reject)
     session
-      .request({ ":path": "/things" })
+      .request({ ":path": "/things", ...headers })
       .on("end", () => resolve(session.close()))
       .resume()
+      .end()
   })
+
+const http2 = () => Http2.createServer((_, response) => response.end("{}"))
 
 describe("C06, a caller's token that is passed on", () => {
   const finds = (what: string, ask: Ask, server?: Parameters<typeof asking>[1]) =>
@@ -69,6 +72,16 @@ describe("C06, a caller's token that is passed on", () => {
   finds("in a body in chunks", (url, token) =>
     byHttp(url, { method: "POST", headers: { "transfer-encoding": "chunked" } }, JSON.stringify({ token }))
   )
+  finds("in a header of HTTP/2", (url, token) => byHttp2(url, { authorization: `Bearer ${token}` }), http2)
+  finds(
+    "in the metadata of gRPC",
+    (url, token) =>
+      byHttp2(url, { ":method": "POST", "content-type": "application/grpc", authorization: `Bearer ${token}` }),
+    http2
+  )
+  finds("in an argument of a program", (_, token) => new Promise((resolve) => execFile("true", [token], resolve)))
+  finds("in an argument of a program that is waited for", async (_, token) => execFileSync("true", ["-H", token]))
+  finds("in a command of the shell", async (_, token) => execSync(`true ${token}`))
   finds("in a protocol that is no HTTP", (url, token) => byLine(url, `AUTH ${token}`), lines)
 
   it.live("is found in what goes to a local socket", () =>
@@ -128,7 +141,7 @@ describe("C06, a caller's token that is passed on", () => {
       })
     )
 
-  unseen("a connection to upstream", byHttp2, () => Http2.createServer((_, response) => response.end("{}")))
+  unseen("a connection to upstream", (url) => byHttp2(url), http2)
   unseen("a program that was started", () => new Promise((resolve) => execFile("true", resolve)))
   unseen(
     "a thread that was started",

@@ -1,16 +1,16 @@
 /**
  * Watches what leaves this process, whichever client sends it: each byte that is written to a TCP, TLS or local socket,
- * before it is encrypted, and each connection, program, thread and datagram socket that begins.
+ * before it is encrypted, the headers of HTTP/2, and each connection, program, thread and datagram socket that begins.
  *
  * The audit's own traffic is left out. A socket does not say who writes to it, so whoever asks calls one tool at a time.
- * What native code sends by itself, or a program that is run synchronously, is not seen.
+ * What native code sends by itself is not seen.
  */
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as Scope from "effect/Scope"
-import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import { Socket } from "node:net"
 import { type HttpRequest, read } from "./httpMessages.ts"
+import { type Way, watchWays } from "./ways.ts"
 
 export interface Egress {
   /** The present moment, for `since`. */
@@ -20,7 +20,7 @@ export interface Egress {
 
 export interface Departed {
   readonly requests: ReadonlyArray<HttpRequest>
-  /** What was written to a connection and is no HTTP/1.1. */
+  /** What was written to a connection and is no HTTP, and what programs were started with. */
   readonly messages: ReadonlyArray<{ readonly to: string; readonly text: string }>
   /** Where connections were begun to, as `host:port` or a path, whether they came about or not. */
   readonly connections: ReadonlyArray<string>
@@ -42,15 +42,15 @@ interface Connection {
 interface Watcher {
   readonly connected: (connection: Connection) => void
   readonly wrote: (connection: Connection, bytes: Buffer) => void
-  readonly began: (what: string) => void
+  readonly began: (way: Way) => void
 }
 
 /** Watches until the scope closes. */
 export const watch: Effect.Effect<Egress, never, Scope.Scope> = Effect.gen(function* () {
   const log: Array<{ readonly connection: Connection; readonly bytes: Buffer; readonly at: number }> = []
   const connections: Array<{ readonly connection: Connection; readonly at: number }> = []
-  const others = new Set<string>()
-  const mark = () => log.length + connections.length
+  const ways: Array<Way & { readonly at: number }> = []
+  const mark = () => log.length + connections.length + ways.length
   const watcher: Watcher = {
     connected: (connection) => {
       connections.push({ connection, at: mark() })
@@ -58,7 +58,9 @@ export const watch: Effect.Effect<Egress, never, Scope.Scope> = Effect.gen(funct
     wrote: (connection, bytes) => {
       log.push({ connection, bytes, at: mark() })
     },
-    began: (what) => void others.add(what)
+    began: (way) => {
+      ways.push({ ...way, at: mark() })
+    }
   }
   yield* Effect.acquireRelease(
     Effect.sync(() => add(watcher)),
@@ -80,18 +82,22 @@ export const watch: Effect.Effect<Egress, never, Scope.Scope> = Effect.gen(funct
           return { to, ...read(bytes, origin) }
         }
       )
-      const requests = written.flatMap((each) => each.requests)
+      const said = ways.filter(({ at }) => at >= mark).map((way) => way.said?.() ?? {})
+      const requests = [...written, ...said].flatMap((each) => each.requests ?? [])
       const upgraded = requests.filter(({ headers, method }) => headers.has("upgrade") && method !== "CONNECT")
       const silent = connections.filter(({ connection }) => connection.isOpen && !connection.isWrittenTo)
       return {
         requests,
         connections: connections.filter(({ at }) => at >= mark).map(({ connection }) => connection.to),
-        messages: written.filter(({ rest }) => rest !== "").map(({ rest, to }) => ({ to, text: rest })),
+        messages: [
+          ...written.filter(({ rest }) => rest !== "").map(({ rest, to }) => ({ to, text: rest })),
+          ...said.flatMap(({ messages = [] }) => messages)
+        ],
         unseen: [
           ...new Set([
             ...silent.map(({ connection }) => `a connection to ${connection.to}`),
             ...upgraded.map(({ url }) => `a connection to ${url.host} that was upgraded`),
-            ...others
+            ...ways.flatMap(({ unseen = [] }) => unseen)
           ])
         ]
       }
@@ -146,26 +152,13 @@ let restore: (() => void) | undefined
 const add = (watcher: Watcher) => {
   watchers.add(watcher)
   if (watchers.size > 1) return
-  const restores = [...interceptSockets(), ...Object.entries(channels).map(([name, what]) => listen(name, what))]
+  const restores = [...interceptSockets(), ...watchWays((way) => watchers.forEach(({ began }) => began(way)))]
   restore = () => restores.forEach((each) => each())
 }
 
 const remove = (watcher: Watcher) => {
   watchers.delete(watcher)
   if (watchers.size === 0) restore?.()
-}
-
-/** Channels of Node that say what begins, and what that is. */
-const channels = {
-  child_process: "a program that was started",
-  worker_threads: "a thread that was started",
-  "udp.socket": "a datagram socket"
-} as const
-
-const listen = (name: string, what: string) => {
-  const heard = () => watchers.forEach(({ began }) => began(what))
-  subscribe(name, heard)
-  return () => void unsubscribe(name, heard)
 }
 
 /** What a writable stream does with what it is given: every client of Node's, and those built on it, come by here. */

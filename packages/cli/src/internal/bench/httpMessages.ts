@@ -26,7 +26,7 @@ export const read = (bytes: Buffer, origin: string): Written => {
   for (;;) {
     const [all, method, target, lines] = head.exec(text.slice(at)) ?? []
     if (all === undefined || method === undefined || target === undefined) break
-    const headers = headersOf(lines ?? "")
+    const headers = headersOf((lines ?? "").split("\r\n"))
     const url = urlOf(origin, headers.get("host"), target)
     if (url === undefined) break
     at += all.length
@@ -39,12 +39,13 @@ export const read = (bytes: Buffer, origin: string): Written => {
 
 const utf8 = (latin1: string) => Buffer.from(latin1, "latin1").toString("utf8")
 
-const headersOf = (lines: string): Headers => {
+/** The headers that lines say, without what is none. */
+export const headersOf = (lines: ReadonlyArray<string>): Headers => {
   const headers = new Headers()
-  for (const line of lines.split("\r\n")) {
+  for (const line of lines) {
     const colon = line.indexOf(":")
     if (/^[!#$%&'*+.^_`|~\w-]+$/.test(line.slice(0, Math.max(0, colon)))) {
-      headers.append(line.slice(0, colon), line.slice(colon + 1).replace(/\0/g, ""))
+      headers.append(line.slice(0, colon), line.slice(colon + 1).replace(/[\0\r\n]/g, ""))
     }
   }
   return headers
