@@ -38,7 +38,7 @@ export const printedServices: Probe = {
           }
         : {
             notSeen:
-              "Its handlers held no credential that could be seen: none was watched by the scrubber or sent in a header of HTTP."
+              "Its handlers held no credential that could be seen: none was watched by the scrubber or sent in a header of HTTP. Tell Scrubber.watch of what they hold, such as a database's password, and it is looked for."
           }
     }
     const faults = Array.from(services).flatMap(([key, service]) =>

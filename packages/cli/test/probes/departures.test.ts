@@ -210,7 +210,7 @@ describe("D05, a credential that is printed", () => {
           asking((url) => fetch(url))
         ),
         [
-          "Its handlers held no credential that could be seen: none was watched by the scrubber or sent in a header of HTTP."
+          "Its handlers held no credential that could be seen: none was watched by the scrubber or sent in a header of HTTP. Tell Scrubber.watch of what they hold, such as a database's password, and it is looked for."
         ]
       )
     })

@@ -1,9 +1,12 @@
+import type { Audit } from "@ferrule/cli/Audit"
 import type { IdempotencyStore } from "@ferrule/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Bench from "../../src/internal/Bench.ts"
 import { crash } from "../../src/probes/crash.ts"
+import { passthrough } from "../../src/probes/sessions.ts"
 import { books } from "../fixtures/books.ts"
+import { lenient } from "../fixtures/careless.ts"
 import { findings } from "../fixtures/probing.ts"
 
 describe("F03, a transactional write whose process dies", () => {
@@ -70,6 +73,22 @@ describe("F03, a transactional write whose process dies", () => {
         [],
         "3 calls of 1 writes; no read shows what book writes, so that its effect is undone was not seen"
       ])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a connector whose upstream is a database", () => {
+  it.live("passes no token on to it, and is read in its protocol", () =>
+    Effect.gen(function* () {
+      const outcome = yield* passthrough.run(yield* Bench.make(books()))
+      assert.deepStrictEqual("faults" in outcome && outcome.faults, [])
+      assert.match(
+        ("faults" in outcome && outcome.note) || "",
+        /^2 tools, 0 requests to upstreams, what went to [\w.-]+:\d+ and is no HTTP$/
+      )
+      const marking: Audit = books({ marks: true })
+      const found = yield* findings(passthrough, { ...marking, identity: () => lenient })
+      assert.deepStrictEqual(found, ["book sends the caller's token upstream, as it is"])
     }).pipe(Effect.scoped)
   )
 })
