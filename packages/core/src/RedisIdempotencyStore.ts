@@ -104,6 +104,7 @@ export const make: (options?: Options) => Effect.Effect<IdempotencyStore["Servic
       attempt: (second: string) => Effect.Effect<unknown, StoreError>,
       then: (now: number, answer: ReadonlyArray<unknown>) => Effect.Effect<A, StoreError>
     ): Effect.Effect<A, StoreError> => {
+      // By whole seconds, since a number that is another one in each call takes long to write.
       const within = (until: number): Effect.Effect<A, StoreError> =>
         Effect.flatMap(attempt(String(Math.floor((until + ahead) / 1000))), (answer) => {
           if (!isTimed(answer)) return noAnswer
@@ -122,10 +123,9 @@ export const make: (options?: Options) => Effect.Effect<IdempotencyStore["Servic
 
       claim: ({ guards, key, lease, owner, retention }) => {
         const name = prefix + key
-        const leased = millis(lease)
-        const kept = String(Math.max(leased, millis(retention)))
+        const [leased, kept] = spans(lease, retention)
         return acquire(
-          (second) => run(claim, name, ownerText(owner) + guards, String(leased), kept, second),
+          (second) => run(claim, name, ownerText(owner) + guards, leased, kept, second),
           (now, answer) => (answer.length === 1 ? claimed : existing(name, now, answer))
         )
       },
@@ -149,10 +149,9 @@ export const make: (options?: Options) => Effect.Effect<IdempotencyStore["Servic
 
       takeOver: ({ key, lease, owner, previousOwner, retention }) => {
         const [from, to] = [ownerText(previousOwner), ownerText(owner)]
-        const leased = millis(lease)
-        const kept = String(Math.max(leased, millis(retention)))
+        const [leased, kept] = spans(lease, retention)
         return acquire(
-          (second) => run(takeOver, prefix + key, from, to, String(leased), kept, second),
+          (second) => run(takeOver, prefix + key, from, to, leased, kept, second),
           (_, answer) => {
             if (answer.length === 1) return Effect.succeedNone
             const [, epoch] = answer
@@ -178,6 +177,12 @@ const millis = (duration: Duration.Duration): number => Math.min(Math.ceil(Durat
 
 /** Some three thousand years, so that no time in a record has more than 15 digits. */
 const longest = 99_999_999_999_999
+
+/** A lease, and a retention that is no shorter. */
+const spans = (lease: Duration.Duration, retention: Duration.Duration): readonly [leased: string, kept: string] => {
+  const leased = millis(lease)
+  return [String(leased), String(Math.max(leased, millis(retention)))]
+}
 
 const late = Effect.fail(
   new StoreError({
