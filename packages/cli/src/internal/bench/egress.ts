@@ -3,7 +3,7 @@
  * before it is encrypted, the headers of HTTP/2, and each connection, program, thread and datagram socket that begins.
  *
  * The audit's own traffic is left out. A socket does not say who writes to it, so whoever asks calls one tool at a time.
- * What native code sends by itself is not seen.
+ * What native code sends by itself is not seen, nor a thread or a program that began before anybody watched.
  */
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
