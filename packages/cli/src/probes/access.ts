@@ -189,7 +189,10 @@ export const listings: Probe = {
 }
 
 export interface Listed {
-  readonly tools: ReadonlyArray<{ readonly name: string }>
+  readonly tools: ReadonlyArray<{
+    readonly name: string
+    readonly outputSchema?: Readonly<Record<string, unknown>> | undefined
+  }>
   readonly cacheScope: unknown
 }
 

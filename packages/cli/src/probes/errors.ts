@@ -13,6 +13,8 @@ import { type Called, call, cut, exchangeOf, outcomeOf } from "../internal/Call.
 import { type Callable, callable } from "../internal/callable.ts"
 import type { Fault, Probe } from "../internal/Check.ts"
 import { tally } from "../internal/tally.ts"
+import { watchClaims } from "../internal/watchClaims.ts"
+import { listOf } from "./access.ts"
 
 export const badArgumentsAreNamed: Probe = {
   info: {
@@ -25,17 +27,8 @@ export const badArgumentsAreNamed: Probe = {
   },
   limit: 120,
   run: Effect.fnUntraced(function* (bench) {
-    const claims: Array<string> = []
-    const instance = yield* bench.start({
-      store: (store) => ({
-        ...store,
-        claim: (options) =>
-          Effect.andThen(
-            Effect.sync(() => claims.push(options.key)),
-            store.claim(options)
-          )
-      })
-    })
+    const { keys: claims, store } = watchClaims()
+    const instance = yield* bench.start({ store })
     const tools = callable(bench)
     const seen = yield* Effect.forEach(
       tools,
@@ -110,7 +103,7 @@ export const unknownTools: Probe = {
       bench.callers,
       Effect.fnUntraced(function* (caller) {
         const client = yield* instance.connect(caller, "2026-07-28")
-        const listed = (yield* Effect.promise(() => client.listTools())).tools.map(({ name }) => name)
+        const listed = (yield* listOf(instance, caller, "2026-07-28")).tools.map(({ name }) => name)
         const hidden = bench.tools.filter(({ name }) => !listed.includes(name))
         const none = yield* call(client, absent, {})
         const refused = yield* Effect.forEach(hidden, (tool) => call(client, tool.name, bench.argumentsOf(tool)))

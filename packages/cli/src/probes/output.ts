@@ -13,6 +13,7 @@ import type { Fault, Probe } from "../internal/Check.ts"
 import { tally } from "../internal/tally.ts"
 import { validatorOf } from "../internal/validator.ts"
 import { watchUpstream } from "../internal/watchUpstream.ts"
+import { listOf } from "./access.ts"
 
 const surplus = "ferrule_audit_surplus"
 
@@ -53,12 +54,8 @@ type Schema = Readonly<Record<string, unknown>> | undefined
 const listing = Effect.fnUntraced(function* (bench: Bench, tools: ReadonlyArray<Callable>) {
   const instance = yield* bench.start()
   const callers = new Set(tools.map(({ caller }) => caller))
-  const lists = yield* Effect.forEach(
-    callers,
-    Effect.fnUntraced(function* (caller) {
-      const client = yield* instance.connect(caller, "2026-07-28")
-      return (yield* Effect.promise(() => client.listTools())).tools
-    })
+  const lists = yield* Effect.forEach(callers, (caller) =>
+    Effect.map(listOf(instance, caller, "2026-07-28"), ({ tools }) => tools)
   )
   return new Map<string, Schema>(lists.flat().map(({ name, outputSchema }) => [name, outputSchema]))
 })

@@ -14,6 +14,7 @@ import { type Called, call, cut, exchangeOf, outcomeOf } from "../internal/Call.
 import { type Callable, callableWrites } from "../internal/callable.ts"
 import type { BenchFault, Fault, Outcome, Probe } from "../internal/Check.ts"
 import { variants } from "../internal/variants.ts"
+import { watchClaims } from "../internal/watchClaims.ts"
 import { watchUpstream } from "../internal/watchUpstream.ts"
 import type { Exchange } from "../Report.ts"
 
@@ -249,17 +250,8 @@ export const refusedBefore: Probe = {
       bench,
       Effect.fnUntraced(function* (write) {
         const { arguments: args, caller, era, tool } = write
-        const claims: Array<string> = []
-        const instance = yield* bench.start({
-          store: (store) => ({
-            ...store,
-            claim: (options) =>
-              Effect.andThen(
-                Effect.sync(() => claims.push(options.key)),
-                store.claim(options)
-              )
-          })
-        })
+        const claims = watchClaims()
+        const instance = yield* bench.start({ store: claims.store })
         const client = yield* instance.connect(caller, era)
         const key = "probe-key-of-a-client"
         const bad = badArguments(tool.input.jsonSchema, args)[0]
@@ -269,7 +261,7 @@ export const refusedBefore: Probe = {
           ? []
           : [yield* call(yield* instance.connect(nobody, era), tool.name, args, { key })]
         const refused = [...invalid, ...denied]
-        const consumed = claims.length
+        const consumed = claims.keys.length
         const runs = runsOf(instance, write)
         const good = yield* call(client, tool.name, args, { key })
         if (good.isError) {
