@@ -76,10 +76,10 @@ const signed = (micros: number): string => (micros < 0 ? "-" : "+") + Math.abs(m
 export const memoryTable = (footprints: ReadonlyArray<Footprint>): string =>
   [
     "Held by the process after a forced collection, MiB, over HTTP (a replay is a write under one of 1,000 references)",
-    `${" ".repeat(36)} heap 10k  heap 50k   RSS 10k   RSS 50k`,
+    `${" ".repeat(36)} heap before     after RSS before     after`,
     ...footprints.map((footprint) => {
-      const { after10k, after50k } = footprint
-      const held = [after10k.heap, after50k.heap, after10k.rss, after50k.rss]
+      const { before, after } = footprint
+      const held = [before.heap, after.heap, before.rss, after.rss]
       return `${label(footprint)}, ${footprint.revision}`.padEnd(36) + held.map(mebibytes).join("")
     })
   ].join("\n")
