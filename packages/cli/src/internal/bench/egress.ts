@@ -174,6 +174,7 @@ interface Chunk {
 }
 
 const interceptSockets = (): ReadonlyArray<() => void> => {
+  // Node's types leave out what a stream implements for itself.
   const prototype = Socket.prototype as unknown as Writing
   const { _write, _writev, connect } = prototype
   prototype.connect = function (...args) {

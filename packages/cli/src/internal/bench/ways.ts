@@ -47,6 +47,7 @@ const channels: Readonly<Record<string, (message: never) => Way>> = {
 const program = "a program that was started"
 
 const listen = (name: string, wayOf: (message: never) => Way, began: Began) => {
+  // Node's documentation says what a channel's messages are; its types do not.
   const heard = (message: unknown) => began(wayOf(message as never))
   subscribe(name, heard)
   return () => void unsubscribe(name, heard)
