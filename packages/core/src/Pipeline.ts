@@ -2,7 +2,6 @@
  * The five steps that every call runs, on every transport, in this order.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
@@ -15,6 +14,7 @@ import * as Admission from "./internal/admission.ts"
 import * as ClientKey from "./internal/clientKey.ts"
 import * as OperationStatus from "./internal/operationStatus.ts"
 import * as Step from "./internal/step.ts"
+import * as Surroundings from "./internal/surroundings.ts"
 import { beforehand } from "./internal/verdict.ts"
 import { validate } from "./pipeline/1_validate.ts"
 import { authorize, decide } from "./pipeline/2_authorize.ts"
@@ -127,19 +127,15 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
       })
     }
 
-    const read = (
-      { call, context, findings }: Given,
-      tool: Tool.AnyRead,
-      program: Connector.Program,
-      input: object
-    ) => {
+    const read = ({ around, call, findings }: Given, tool: Tool.AnyRead, program: Connector.Program, input: object) => {
       const execution = executionOf(call, findings, tool, program, input, findings.correlationId, Step.inline)
-      const executed = admit(tool, call.principal, findings, execute(execution, unlimited))
-      return Effect.flatMap(executed, (value) => answerRead(tool, value, context))
+      const begin = () => execute(execution, unlimited, around.context)
+      const executed = admit(tool, call.principal, findings, around, begin)
+      return Effect.flatMapEager(executed, (value) => answerRead(tool, value, around))
     }
 
     const write = (
-      { call, context, findings, wait }: Given,
+      { around, call, findings, wait }: Given,
       tool: Tool.AnyWrite,
       program: Connector.Program,
       input: object
@@ -153,10 +149,10 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
           const { recovery, sharedWith } = tool.idempotency
           const step = recovery === "transactional" ? Step.inline : Step.make(once, tool, key, attempts)
           const execution = executionOf(call, findings, tool, program, input, key.key, step)
-          const ended = (done: Idempotency.Done, context: Context.Context<never>) => {
+          const ended = (done: Idempotency.Done, around: Surroundings.Surroundings) => {
             findings.found = done.found === true
             findings.replay = replayOf(tool, key, input, done)
-            return answerWrite(tool, done, findings.replay, context)
+            return answerWrite(tool, done, findings.replay, around)
           }
           const perform = (isTold: boolean) => {
             const write: Idempotency.Write = {
@@ -165,48 +161,65 @@ export function make(connector: Connector.Any): Effect.Effect<Pipeline, Definiti
               binding,
               isTold,
               attempts,
-              execute: (lease) => admit(tool, principal, findings, execute(execution, lease)),
+              execute: (lease, around) =>
+                admit(tool, principal, findings, around, () => execute(execution, lease, around.context)),
               find: find(execution),
               progress: execution.progress,
               onLeft: (exit) =>
                 unheard(
                   findings,
-                  Effect.withFiber(({ context }) => Effect.flatMapEager(exit, (done) => ended(done, context)))
+                  Effect.withFiber(({ context }) =>
+                    Effect.flatMapEager(exit, (done) => ended(done, Surroundings.of(context)))
+                  )
                 )
             }
-            return Effect.flatMap(once(write, wait), (done) => ended(done, context))
+            return Effect.flatMapEager(once(write, wait, around), (done) => ended(done, around))
           }
           // Asked before the store is.
           return sharedWith === undefined
             ? perform(true)
-            : Effect.flatMap(decide(sharedWith, principal, input, services), ({ _tag }) => perform(_tag === "Allowed"))
+            : Effect.flatMapEager(decide(sharedWith, principal, input, services), ({ _tag }) =>
+                perform(_tag === "Allowed")
+              )
         }
       )
 
     const correlate = correlations()
-    const call = (call: Call): Effect.Effect<Outcome> =>
-      Effect.uninterruptibleMask((wait) =>
-        Effect.withFiber(({ context }): Effect.Effect<Outcome> => {
-          const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
-          const findings = begin(connector.name, call.principal, now, correlate())
-          const tool = tools.get(call.tool)
-          findings.tool = tool?.name
-          findings.kind = tool?.kind
-          if (tool === undefined || !Policy.isVisible(tool.allow, call.principal)) {
-            findings.decision = tool === undefined ? "unknown-tool" : "hidden"
-            findings.explanation = tool && Policy.explain(beforehand(tool.allow, call.principal))
-            return audited(findings, { _tag: "NoSuchTool" }, "NoSuchTool", context)
-          }
-          const given = { call, tool, findings, wait, context }
-          const ended = Effect.suspend(() => steps(given))
-          return Effect.matchCauseEffect(ended, {
-            onSuccess: (completed) => audited(findings, completed, "Completed", context),
-            onFailure: (cause) => refuse(tool.kind, findings, cause, context)
-          })
+    const run = (call: Call, wait: Idempotency.Wait, around: Surroundings.Surroundings): Effect.Effect<Outcome> => {
+      const now = around.clock.currentTimeMillisUnsafe()
+      const findings = begin(connector.name, call.principal, now, correlate())
+      const tool = tools.get(call.tool)
+      findings.tool = tool?.name
+      findings.kind = tool?.kind
+      if (tool === undefined || !Policy.isVisible(tool.allow, call.principal)) {
+        findings.decision = tool === undefined ? "unknown-tool" : "hidden"
+        findings.explanation = tool && Policy.explain(beforehand(tool.allow, call.principal))
+        return audited(findings, { _tag: "NoSuchTool" }, "NoSuchTool", around)
+      }
+      const ended = orDefect(() => steps({ call, tool, findings, wait, around }))
+      return Effect.matchCauseEffectEager(ended, {
+        onSuccess: (completed) => audited(findings, completed, "Completed", around),
+        onFailure: (cause) => refuse(tool.kind, findings, cause, around)
+      })
+    }
+    return {
+      call: (call) =>
+        Effect.withFiber(({ context }) => {
+          const guarded = Context.get(context, Scrubber.Scrubber).guard(context)
+          const running = Effect.uninterruptibleMask((wait) => run(call, wait, Surroundings.of(guarded)))
+          return guarded === context ? running : Effect.updateContext(running, () => guarded)
         })
-      )
-    return { call: (given) => Scrubber.guarded(call(given)) }
+    }
   })
+}
+
+/** Begins an effect now. What is thrown then is a defect of it. */
+const orDefect = <A, E>(begin: () => Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  try {
+    return begin()
+  } catch (defect) {
+    return Effect.die(defect)
+  }
 }
 
 /** A call of a tool that its caller may see. `wait` makes a wait what interrupts the call. */
@@ -215,7 +228,7 @@ interface Given {
   readonly tool: Tool.Any
   readonly findings: Findings
   readonly wait: Idempotency.Wait
-  readonly context: Context.Context<never>
+  readonly around: Surroundings.Surroundings
 }
 
 const executionOf = (
@@ -244,7 +257,7 @@ const refuse = (
   kind: Tool.Any["kind"],
   findings: Findings,
   cause: Cause.Cause<Idempotency.Refused>,
-  context: Context.Context<never>
+  around: Surroundings.Surroundings
 ): Effect.Effect<Outcome> =>
   Effect.flatMap(refusalOf(kind, cause, findings.correlationId), (refusal) =>
     audited(
@@ -257,7 +270,7 @@ const refuse = (
         replay: findings.replay
       },
       Cause.hasInterruptsOnly(cause) ? "Interrupted" : refusal._tag,
-      context
+      around
     )
   )
 

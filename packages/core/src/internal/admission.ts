@@ -13,20 +13,21 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Connector from "../Connector.ts"
 import { type ConnectorError, DefinitionError, TransientError } from "../ConnectorError.ts"
-import { AuditTrail } from "../AuditTrail.ts"
 import type { Declared } from "../Limits.ts"
 import { type Findings, recordOf } from "../pipeline/5_respond.ts"
 import type { PrincipalData } from "../Principal.ts"
 import type * as Tool from "../Tool.ts"
 import { inTime } from "./boundedStore.ts"
 import { sha256 } from "./sha256.ts"
+import type { Surroundings } from "./surroundings.ts"
 
-/** Runs an execution when the limits of its tool let it. */
+/** Begins an execution when the limits of its tool let it: now, where none keeps it waiting. */
 export type Admit = <A>(
   tool: Tool.Any,
   principal: PrincipalData,
   findings: Findings,
-  execution: Effect.Effect<A, ConnectorError>
+  around: Surroundings,
+  begin: () => Effect.Effect<A, ConnectorError>
 ) => Effect.Effect<A, ConnectorError>
 
 type Gate = <A>(
@@ -62,37 +63,40 @@ export const make = Effect.fnUntraced(function* (connector: Connector.Any): Effe
       return inRate === undefined || findings.admitted ? turn : Effect.andThen(inRate(principal, findings), turn)
     })
   }
-  return (tool, principal, findings, execution) => {
+  return (tool, principal, findings, around, begin) => {
     const gate = gates.get(tool.name)
-    const recorded = tool.kind === "write" ? begun(findings, execution) : execution
-    return gate === undefined ? recorded : gate(principal, findings, recorded)
+    const recorded = tool.kind === "write" ? () => beginRecorded(findings, around, begin) : begin
+    return gate === undefined ? recorded() : gate(principal, findings, Effect.suspend(recorded))
   }
 })
 
 /** A write whose beginning can't be kept does not begin. */
-const begun = <A>(findings: Findings, execution: Effect.Effect<A, ConnectorError>): Effect.Effect<A, ConnectorError> =>
-  Effect.withFiber(({ context }) => {
-    const { begin } = Context.get(context, AuditTrail)
-    const isKnown = findings.admitted
-    findings.admitted = true
-    if (begin === undefined || isKnown) return execution
-    return Effect.matchCauseEffect(begin(recordOf(findings, "Begun", context)), {
-      onSuccess: () => execution,
-      onFailure: (cause) => {
-        findings.admitted = false
-        return Effect.andThen(
-          Effect.logError("A write was not begun, since its audit record could not be kept", cause),
-          Effect.fail(
-            new TransientError({
-              message: "The connector can't keep its audit trail, so this call executed nothing",
-              retryAfter: Duration.seconds(1),
-              applied: "no"
-            })
-          )
+const beginRecorded = <A>(
+  findings: Findings,
+  around: Surroundings,
+  begin: () => Effect.Effect<A, ConnectorError>
+): Effect.Effect<A, ConnectorError> => {
+  const { trail } = around
+  const isKnown = findings.admitted
+  findings.admitted = true
+  if (trail.begin === undefined || isKnown) return begin()
+  return Effect.matchCauseEffect(trail.begin(recordOf(findings, "Begun", around)), {
+    onSuccess: begin,
+    onFailure: (cause) => {
+      findings.admitted = false
+      return Effect.andThen(
+        Effect.logError("A write was not begun, since its audit record could not be kept", cause),
+        Effect.fail(
+          new TransientError({
+            message: "The connector can't keep its audit trail, so this call executed nothing",
+            retryAfter: Duration.seconds(1),
+            applied: "no"
+          })
         )
-      }
-    })
+      )
+    }
   })
+}
 
 /** How long an answer of the limiter is waited for. */
 const patience = Duration.seconds(2)

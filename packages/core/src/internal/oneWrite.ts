@@ -4,8 +4,7 @@
  * decides.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
+import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -25,14 +24,15 @@ import type * as Tool from "../Tool.ts"
 import * as ClientKey from "./clientKey.ts"
 import { outcomeUnknown, unreachable } from "./storeFault.ts"
 import * as StoredResult from "./storedResult.ts"
+import type { Surroundings } from "./surroundings.ts"
 
 /**
- * A write to be done once. `execute` runs the handler while the lease lasts, and counts in `attempts`. `find` looks for
- * what an earlier attempt may have written, the first of them begun at that time (epoch milliseconds).
+ * A write to be done once. `execute` begins the handler now, to run while the lease lasts, and counts in `attempts`. `find`
+ * looks for what an earlier attempt may have written, the first of them begun at that time (epoch milliseconds).
  */
 export interface Write extends ClientKey.Keyed {
   readonly attempts: Attempts
-  readonly execute: (lease: Lease) => Effect.Effect<unknown, ConnectorError>
+  readonly execute: (lease: Lease, around: Surroundings) => Effect.Effect<unknown, ConnectorError>
   readonly find: ((begunAt: number) => Effect.Effect<Option.Option<unknown>, ConnectorError>) | undefined
   readonly progress: Progress | undefined
   /** Is told how the run ended that this call has begun, when its caller has left before that. */
@@ -65,7 +65,7 @@ export interface Task {
   readonly write: Write
   readonly owner: string
   /** Of the call that has begun it. */
-  readonly context: Context.Context<never>
+  readonly around: Surroundings
   released: boolean
 }
 
@@ -98,7 +98,7 @@ const claim = (
   const { key, guards } = write.key
   // Kept as long as an unknown outcome, which is what it becomes if this process dies.
   const { lease, unknownRetention: retention } = write.tool.idempotency
-  const opened = openLease(task, 1)
+  const opened = new OpenLease(task, 1)
   return Effect.matchEffect(store.claim({ key, owner, guards, lease, retention }), {
     // Whether the claim arrived can't be known then. Nothing has run, so it is taken back.
     onFailure: (error) => Effect.andThen(release(task), unreachable(applied)(error)),
@@ -158,7 +158,7 @@ const takeOver = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Done | typeof again, Refused> {
   const { store, write, owner } = task
   const { lease, unknownRetention: retention } = write.tool.idempotency
-  const opened = openLease(task, found.epoch + 1)
+  const opened = new OpenLease(task, found.epoch + 1)
   const epoch = yield* store
     .takeOver({ key: write.key.key, previousOwner: found.owner, owner, lease, retention })
     .pipe(Effect.catch(unreachable("unknown")))
@@ -168,21 +168,21 @@ const takeOver = Effect.fnUntraced(function* (
     Effect.andThen(markUnknown(task), Effect.failCause(verdict(write, opened.epoch, cause)))
   )
   if (Option.isNone(earlier)) return yield* hold(task, opened)
-  const stored = yield* StoredResult.make(write.tool, earlier.value, task.context)
+  const stored = yield* StoredResult.make(write.tool, earlier.value, task.around)
   const done: Done = { stored, earlier: found.guards, found: true }
   return yield* settle(task, stored, (ours) => Effect.succeed(ours ? done : again))
 })
 
 /** Runs the handler, and ends the hold by what is then known of the write. */
 const hold = (task: Task, lease: Lease): Effect.Effect<Done, Refused> =>
-  Effect.matchCauseEffect(task.write.execute(lease), {
+  Effect.matchCauseEffectEager(task.write.execute(lease, task.around), {
     onSuccess: (value) =>
-      Effect.flatMapEager(StoredResult.make(task.write.tool, value, task.context), (stored) => keep(task, stored)),
+      Effect.flatMapEager(StoredResult.make(task.write.tool, value, task.around), (stored) => keep(task, stored)),
     onFailure: (cause) => {
       const failure = finalFailure(task.write, lease.epoch, cause)
       return failure === undefined
         ? Effect.andThen(conclude(task, lease.epoch, cause), Effect.failCause(verdict(task.write, lease.epoch, cause)))
-        : keep(task, StoredResult.ofFailure(failure, task.context))
+        : keep(task, StoredResult.ofFailure(failure, task.around))
     }
   })
 
@@ -305,12 +305,23 @@ const logged = (message: string, step: Effect.Effect<boolean, StoreError>): Effe
  * any more, since another may be about to; and what is cut off has a fifth to come to rest. It goes by the clock that says
  * more: the monotonic one stops while a machine is suspended, and the time of day can be set back.
  */
-const openLease = ({ context, write }: Task, epoch: number): Lease => {
-  const clock = Context.get(context, Clock.Clock)
-  const length = Duration.toMillis(write.tool.idempotency.lease) * 0.8
-  const opened = clock.monotonicTimeNanosUnsafe()
-  const openedAt = clock.currentTimeMillisUnsafe()
-  const passed = () =>
-    Math.max(Number(clock.monotonicTimeNanosUnsafe() - opened) / 1_000_000, clock.currentTimeMillisUnsafe() - openedAt)
-  return { epoch, left: () => length - passed() }
+class OpenLease implements Lease {
+  readonly epoch: number
+  private readonly clock: Clock.Clock
+  private readonly length: number
+  private readonly opened: bigint
+  private readonly openedAt: number
+
+  constructor({ around, write }: Task, epoch: number) {
+    this.epoch = epoch
+    this.clock = around.clock
+    this.length = Duration.toMillis(write.tool.idempotency.lease) * 0.8
+    this.opened = this.clock.monotonicTimeNanosUnsafe()
+    this.openedAt = this.clock.currentTimeMillisUnsafe()
+  }
+
+  left(): number {
+    const passed = Number(this.clock.monotonicTimeNanosUnsafe() - this.opened) / 1_000_000
+    return this.length - Math.max(passed, this.clock.currentTimeMillisUnsafe() - this.openedAt)
+  }
 }

@@ -14,6 +14,7 @@ import type * as Tool from "../Tool.ts"
 import type { Write } from "./oneWrite.ts"
 import { sha256 } from "./sha256.ts"
 import * as StoredResult from "./storedResult.ts"
+import * as Surroundings from "./surroundings.ts"
 
 /** A read has nothing to keep, and a transaction keeps or undoes the whole. */
 export const inline: Operation["Service"]["step"] = (_name, _schema, effect) => effect
@@ -22,7 +23,8 @@ export const make =
   (once: Once, tool: Tool.AnyWrite, parent: IdempotencyKey, whole: Attempts): Operation["Service"]["step"] =>
   (name, schema, effect) =>
     Effect.gen(function* () {
-      const context = yield* Effect.context<Effect.Services<typeof effect>>()
+      const services = yield* Effect.context<Effect.Services<typeof effect>>()
+      const around = Surroundings.of(services)
       const key = yield* sha256(`step ${name.length}:${name}${parent.key}`)
       const attempts: Attempts = { count: 0, steps: 0, uncertain: false, abandoned: false }
       const codec = Schema.toCodecJson(schema)
@@ -38,24 +40,24 @@ export const make =
         find: undefined,
         progress: undefined,
         onLeft: undefined,
-        execute: ({ left }) => {
+        execute: (lease, { context }) => {
           const run = Effect.suspend(() => {
-            if (left() <= 0 || attempts.abandoned) return Effect.interrupt
+            if (lease.left() <= 0 || attempts.abandoned) return Effect.interrupt
             attempts.count++
             whole.steps++
-            return Effect.tapCause(provided(effect, context, key), (cause) =>
+            return Effect.tapCause(provided(effect, services, key), (cause) =>
               Effect.sync(() => {
                 if (cause.reasons.some(isUncertain)) attempts.uncertain = true
                 else whole.steps--
               })
             )
           })
-          return within(part, left, run)
+          return within(part, lease, context, run)
         }
       }
-      const { earlier, stored } = yield* Effect.uninterruptibleMask((restore) => once(write, restore))
+      const { earlier, stored } = yield* Effect.uninterruptibleMask((wait) => once(write, wait, around))
       if (earlier !== undefined) whole.steps++
-      const { value } = yield* Effect.withFiber(({ context }) => StoredResult.answerOf(part, stored, context))
+      const { value } = yield* StoredResult.answerOf(part, stored, around)
       return yield* Effect.orDie(Schema.decodeUnknownEffect(codec)(value["value"]))
     }).pipe(
       // A handler knows three classes. What is not known of a part is not known of the whole.

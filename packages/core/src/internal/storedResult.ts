@@ -2,15 +2,14 @@
  * What a settled record holds: the encoded result of a write, and when it was done.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { AuthorizationError, ResultUnavailable, ValidationError } from "../ConnectorError.ts"
-import { type Registry, Scrubber } from "../Scrubber.ts"
+import type { Registry } from "../Scrubber.ts"
 import type * as Tool from "../Tool.ts"
 import { legible } from "./legible.ts"
+import type { Surroundings } from "./surroundings.ts"
 
 /** A result in its wire form: the JSON value, and its one text, in which what nobody would see is escaped. */
 export interface Answer {
@@ -51,8 +50,8 @@ const decodeStored = Schema.decodeUnknownResult(Stored)
 const encodeFailure = Schema.encodeSync(Schema.fromJsonString(Schema.Union([ValidationError, AuthorizationError])))
 
 /** Encodes what a handler returned. */
-export const encode = (tool: Tool.Any, value: unknown, context: Context.Context<never>): Effect.Effect<Answer> => {
-  const answer = answerWith(tool, value, Context.get(context, Scrubber))
+export const encode = (tool: Tool.Any, value: unknown, { scrubber }: Surroundings): Effect.Effect<Answer> => {
+  const answer = answerWith(tool, value, scrubber)
   return Result.isSuccess(answer) ? Effect.succeed(answer.success) : Effect.die(answer.failure)
 }
 
@@ -91,10 +90,10 @@ const faults = (issues: ReadonlyArray<{ readonly path: string; readonly message:
 export const make = (
   tool: Tool.AnyWrite,
   value: unknown,
-  context: Context.Context<never>
+  { clock, scrubber }: Surroundings
 ): Effect.Effect<StoredResult> => {
-  const doneAt = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
-  const answer = answerWith(tool, value, Context.get(context, Scrubber))
+  const doneAt = clock.currentTimeMillisUnsafe()
+  const answer = answerWith(tool, value, scrubber)
   if (Result.isFailure(answer)) {
     return Effect.as(Effect.logError("A write is done, and its result can't be kept", Cause.die(answer.failure)), {
       text: record(doneAt, "nothing", '"unreadable"'),
@@ -112,9 +111,9 @@ export const make = (
 }
 
 /** Makes the record of a write that has ended for good with this failure. */
-export const ofFailure = (failure: Failure, context: Context.Context<never>): StoredResult => {
-  const doneAt = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
-  const clean = Context.get(context, Scrubber).scrubValue(failure)
+export const ofFailure = (failure: Failure, { clock, scrubber }: Surroundings): StoredResult => {
+  const doneAt = clock.currentTimeMillisUnsafe()
+  const clean = scrubber.scrubValue(failure)
   return { text: record(doneAt, "failure", encodeFailure(clean)), doneAt, kept: { _tag: "Failure", failure: clean } }
 }
 
@@ -161,9 +160,8 @@ const migrated = (tool: Tool.AnyWrite, result: Schema.Json): unknown => {
 export const answerOf = (
   tool: Tool.AnyWrite,
   { doneAt, kept }: StoredResult,
-  context: Context.Context<never>
+  { scrubber }: Surroundings
 ): Effect.Effect<Answer, ResultUnavailable | Failure> => {
-  const scrubber = Context.get(context, Scrubber)
   switch (kept._tag) {
     case "Answer": {
       const answer = scrubbed(tool, kept.answer, scrubber)

@@ -14,6 +14,7 @@ import * as ClientKey from "./clientKey.ts"
 import * as OneWrite from "./oneWrite.ts"
 import { outcomeUnknown, unreachable, unreadable } from "./storeFault.ts"
 import * as StoredResult from "./storedResult.ts"
+import * as Surroundings from "./surroundings.ts"
 
 /** Another transaction of this key is still open. */
 class Busy extends Data.TaggedError("Busy") {}
@@ -63,10 +64,10 @@ const once = (task: OneWrite.Task, transaction: Transaction): Effect.Effect<Answ
     let settled = false
 
     // Nobody takes over what is not there before it is done.
-    const execute = Effect.flatMap(write.execute(unlimited), (value) =>
-      Effect.flatMap(
-        Effect.withFiber(({ context }) => StoredResult.make(write.tool, value, context)),
-        (stored) =>
+    const execute = Effect.withFiber(({ context }) => {
+      const around = Surroundings.of(context)
+      return Effect.flatMap(write.execute(unlimited, around), (value) =>
+        Effect.flatMap(StoredResult.make(write.tool, value, around), (stored) =>
           Effect.flatMap(
             store.settle({ key, owner, result: stored.text, retention }),
             (ours): Effect.Effect<Answer> => {
@@ -76,8 +77,9 @@ const once = (task: OneWrite.Task, transaction: Transaction): Effect.Effect<Answ
                 : Effect.die(new Error("The store refused to settle in the transaction of its own claim"))
             }
           )
+        )
       )
-    )
+    })
     const meet = (found: Claim): Effect.Effect<Answer, ConnectorError | StoreError | Busy> => {
       if (found._tag === "Claimed") return execute
       if (found._tag === "Unreadable") return Effect.flip(unreadable(write.tool, found.reason))

@@ -6,8 +6,6 @@
  * caller who comes back gets its result. Calls of the same key in this process share one run; other processes meet at the
  * store.
  */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -17,6 +15,7 @@ import { atOnce } from "../internal/atOnce.ts"
 import { bounded } from "../internal/boundedStore.ts"
 import * as ClientKey from "../internal/clientKey.ts"
 import * as OneWrite from "../internal/oneWrite.ts"
+import type { Surroundings } from "../internal/surroundings.ts"
 import * as TransactionalWrite from "../internal/transactionalWrite.ts"
 
 export type { Done, Refused, Write } from "../internal/oneWrite.ts"
@@ -35,9 +34,14 @@ interface Run {
 export type Wait = typeof Effect.interruptible
 
 /**
- * Runs a write once. It is evaluated where nothing interrupts, and only its wait for the run can be interrupted.
+ * Runs a write once, in what surrounds its call. It begins now. To be called where nothing interrupts; only its wait for the
+ * run can be interrupted.
  */
-export type Once = (write: OneWrite.Write, wait: Wait) => Effect.Effect<OneWrite.Done, OneWrite.Refused>
+export type Once = (
+  write: OneWrite.Write,
+  wait: Wait,
+  around: Surroundings
+) => Effect.Effect<OneWrite.Done, OneWrite.Refused>
 
 /**
  * Makes the step over a store. Its scope is the connector's: closing it waits a bounded time for the writes that run.
@@ -86,15 +90,15 @@ export const make = Effect.fnUntraced(function* (
       return Fiber.interrupt(run.fiber)
     })
 
-  const start = (write: OneWrite.Write, wait: Wait, context: Context.Context<never>) => {
-    const task: OneWrite.Task = { store, later, write, owner: owners + ++owned, context, released: false }
+  const start = (write: OneWrite.Write, wait: Wait, around: Surroundings) => {
+    const task: OneWrite.Task = { store, later, write, owner: owners + ++owned, around, released: false }
     const { transaction } = store
     const performed =
       write.tool.idempotency.recovery === "transactional" && transaction !== undefined
         ? TransactionalWrite.perform(task, transaction)
         : OneWrite.perform(task)
     return atOnce(
-      context,
+      around.context,
       performed,
       (fiber) => {
         const run: Run = { task, fiber: Fiber.runIn(fiber, work), callers: 1 }
@@ -111,17 +115,17 @@ export const make = Effect.fnUntraced(function* (
     run: Run,
     write: OneWrite.Write,
     wait: Wait,
-    context: Context.Context<never>,
+    around: Surroundings,
     since: number
   ): Effect.Effect<OneWrite.Done, OneWrite.Refused> => {
     const { guards } = run.task.write.key
     // The run may be the one that is wrong, so the record decides.
-    if (ClientKey.conflictOf(guards, write) !== undefined) return start(write, wait, context)
+    if (ClientKey.conflictOf(guards, write) !== undefined) return start(write, wait, around)
     const binding = ClientKey.toAdopt(guards, write)
     if (binding !== undefined) {
       return Effect.andThen(
         ClientKey.adopt(store, write.tool, binding),
-        Effect.suspend(() => begin(write, wait, context, since))
+        Effect.suspend(() => begin(write, wait, around, since))
       )
     }
     run.callers++
@@ -129,8 +133,8 @@ export const make = Effect.fnUntraced(function* (
       onSuccess: ({ stored }): Effect.Effect<OneWrite.Done, OneWrite.Refused> =>
         Effect.succeed({ stored, earlier: guards }),
       onFailure: (cause) =>
-        (run.task.released || isOnlyIts(run, write)) && timeIn(context) - since < OneWrite.maxWait
-          ? begin(write, wait, context, since)
+        (run.task.released || isOnlyIts(run, write)) && timeIn(around) - since < OneWrite.maxWait
+          ? begin(write, wait, around, since)
           : Effect.failCause(cause)
     })
   }
@@ -142,24 +146,22 @@ export const make = Effect.fnUntraced(function* (
   const begin = (
     write: OneWrite.Write,
     wait: Wait,
-    context: Context.Context<never>,
+    around: Surroundings,
     since?: number
   ): Effect.Effect<OneWrite.Done, OneWrite.Refused> => {
     const run = runs.get(write.key.key)
-    return run === undefined ? start(write, wait, context) : join(run, write, wait, context, since ?? timeIn(context))
+    return run === undefined ? start(write, wait, around) : join(run, write, wait, around, since ?? timeIn(around))
   }
 
-  return (write, wait) =>
-    Effect.withFiber(({ context }) =>
-      write.binding === undefined
-        ? begin(write, wait, context)
-        : Effect.andThen(
-            ClientKey.bind(store, write, write.binding, owners + ++owned),
-            Effect.suspend(() => begin(write, wait, context))
-          )
-    )
+  return (write, wait, around) =>
+    write.binding === undefined
+      ? begin(write, wait, around)
+      : Effect.andThen(
+          ClientKey.bind(store, write, write.binding, owners + ++owned),
+          Effect.suspend(() => begin(write, wait, around))
+        )
 })
 
-const timeIn = (context: Context.Context<never>): number => Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+const timeIn = ({ clock }: Surroundings): number => clock.currentTimeMillisUnsafe()
 
 const uninterruptible = { uninterruptible: true }

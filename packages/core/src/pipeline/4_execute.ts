@@ -7,7 +7,6 @@ import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { identity } from "effect/Function"
 import * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
@@ -15,11 +14,11 @@ import * as Schema from "effect/Schema"
 import type { Program } from "../Connector.ts"
 import { ConnectorError, TransientError } from "../ConnectorError.ts"
 import { atOnce } from "../internal/atOnce.ts"
+import { type Attempt, repeating } from "../internal/repeating.ts"
 import * as OnBehalf from "../internal/onBehalf.ts"
 import { sha256 } from "../internal/sha256.ts"
 import { Operation } from "../Operation.ts"
 import { Principal, type PrincipalData } from "../Principal.ts"
-import * as Retry from "../Retry.ts"
 import type * as Tool from "../Tool.ts"
 import { Fault } from "../Upstream.ts"
 
@@ -62,28 +61,41 @@ export interface Lease {
 /** The lease of what holds nothing that could be taken over. */
 export const unlimited: Lease = { left: () => Infinity, epoch: 1 }
 
-/** Runs the handler. Each attempt looks at the lease first, and counts from there on. */
-export const execute = (execution: Execution, lease: Lease): Effect.Effect<unknown, ConnectorError> => {
+/**
+ * Runs the handler in the context of its call. Each attempt looks at the lease first, and counts from there on. It begins
+ * now, as `within` does.
+ */
+export const execute = (
+  execution: Execution,
+  lease: Lease,
+  context: Context.Context<never>
+): Effect.Effect<unknown, ConnectorError> => {
   const { tool, program, attempts } = execution
   const operation = operationOf(execution, lease.epoch)
-  const attempt = Effect.suspend(() => {
-    if (lease.left() <= 0) return Effect.fail(stoodStill())
-    // The interruption is on its way through the fibers in between.
-    if (attempts.abandoned) return Effect.interrupt
-    operation.attempt = ++attempts.count
-    return Effect.catchCause(program.execute(execution.input), (cause) => {
+  const attempt: Attempt<unknown> = {
+    begin: () => {
+      if (lease.left() <= 0) return Effect.fail(stoodStill())
+      // The interruption is on its way through the fibers in between.
+      if (attempts.abandoned) return Effect.interrupt
+      operation.attempt = ++attempts.count
+      return program.execute(execution.input)
+    },
+    failed: (cause) => {
       const known = ofKnownClasses(cause)
       attempts.uncertain ||= known.reasons.some(isUncertain)
-      return Effect.failCause(known)
-    })
-  })
+      return known
+    }
+  }
   // Another attempt of a transactional write is another transaction, so it is made where those are.
-  const whole = isTransactional(tool) ? attempt : retried(tool, attempt, isSafeToRepeat(tool))
-  return asHandler(execution, operation, lease.left, whole)
+  const whole = isTransactional(tool) ? once(attempt) : retried(tool, attempt, isSafeToRepeat(tool))
+  return asHandler(execution, operation, lease, context, whole)
 }
 
-const retried = <A>(tool: Tool.Any, attempt: Effect.Effect<A, ConnectorError>, safe: boolean) =>
-  Retry.transient(attempt, tool.retry, { safe, within: Duration.toMillis(tool.timeout) * 0.8 })
+const retried = <A>(tool: Tool.Any, attempt: Attempt<A>, safe: boolean) =>
+  repeating(attempt, tool.retry, { safe, within: Duration.toMillis(tool.timeout) * 0.8 })
+
+const once = <A>({ begin, failed }: Attempt<A>) =>
+  Effect.catchCause(Effect.suspend(begin), (cause) => Effect.failCause(failed(cause)))
 
 const isTransactional = (tool: Tool.Any) => tool.kind === "write" && tool.idempotency.recovery === "transactional"
 
@@ -103,11 +115,9 @@ export const find = (
   if (find === undefined) return undefined
   return (begunAt) => {
     const earlier = { begunAt: DateTime.makeUnsafe(begunAt) }
-    const search = Effect.catchCause(
-      Effect.suspend(() => find(execution.input, earlier)),
-      (cause) => Effect.failCause(ofKnownClasses(cause))
-    )
-    return asHandler(execution, operationOf(execution, 1), unlimited.left, retried(tool, search, true))
+    const search = retried(tool, { begin: () => find(execution.input, earlier), failed: ofKnownClasses }, true)
+    const operation = operationOf(execution, 1)
+    return Effect.withFiber(({ context }) => asHandler(execution, operation, unlimited, context, search))
   }
 }
 
@@ -133,25 +143,23 @@ const isSafeToRepeat = (tool: Tool.Any) =>
   tool.kind === "read" || tool.idempotency.recovery === "repeatable" || tool.idempotency.recovery === "downstream-key"
 
 /**
- * Ends an effect with the tool's timeout, or when nothing is left of its lease, whose milliseconds `left` counts. It is
- * evaluated where nothing interrupts, and only its wait can be interrupted.
+ * Runs an effect, and ends it with the tool's timeout, or when nothing is left of its lease. It begins now. To be called
+ * where nothing interrupts; only its wait can be interrupted.
  */
 export const within = <A>(
   tool: Tool.Any,
-  left: Lease["left"],
-  effect: Effect.Effect<A, ConnectorError>,
-  contextOf: (context: Context.Context<never>) => Context.Context<never> = identity
+  lease: Lease,
+  context: Context.Context<never>,
+  effect: Effect.Effect<A, ConnectorError>
 ): Effect.Effect<A, ConnectorError> =>
-  Effect.withFiber(({ context }) =>
-    atOnce(contextOf(context), effect, (fiber) => {
-      const limit = Math.min(Duration.toMillis(tool.timeout), left())
-      const joined = Effect.timeoutOrElse(Fiber.join(fiber), {
-        duration: limit,
-        orElse: () => Effect.fail(timedOut(tool, limit))
-      })
-      return Effect.ensuring(Effect.interruptible(joined), Fiber.interrupt(fiber))
+  atOnce(context, effect, (fiber) => {
+    const limit = Math.min(Duration.toMillis(tool.timeout), lease.left())
+    const joined = Effect.timeoutOrElse(Fiber.join(fiber), {
+      duration: limit,
+      orElse: () => Effect.fail(timedOut(tool, limit))
     })
-  )
+    return Effect.ensuring(Effect.interruptible(joined), Fiber.interrupt(fiber))
+  })
 
 const timedOut = (tool: Tool.Any, limit: number) =>
   new TransientError({
@@ -163,12 +171,14 @@ const timedOut = (tool: Tool.Any, limit: number) =>
 const asHandler = <A>(
   { callerToken: token, principal, program, tool }: Execution,
   operation: Operation["Service"],
-  left: Lease["left"],
+  lease: Lease,
+  context: Context.Context<never>,
   effect: Effect.Effect<A, ConnectorError>
-): Effect.Effect<A, ConnectorError> =>
-  within(tool, left, token === undefined ? effect : OnBehalf.provide(effect, { principal, token }), (context) =>
-    Context.add(Context.add(withMissing(context, program.services), Principal, principal), Operation, operation)
-  )
+): Effect.Effect<A, ConnectorError> => {
+  const services = withMissing(context, program.services)
+  const whole = Context.add(Context.add(services, Principal, principal), Operation, operation)
+  return within(tool, lease, whole, token === undefined ? effect : OnBehalf.provide(effect, { principal, token }))
+}
 
 /** As `Context.merge(services, context)` does, which would copy both; the caller lacks next to nothing. */
 export const withMissing = (

@@ -3,16 +3,15 @@
  * audit record, whatever happened. None of them holds a secret that the scrubber knows.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { type AuditRecord, AuditTrail } from "../AuditTrail.ts"
+import type { AuditRecord } from "../AuditTrail.ts"
 import { Internal, type Refusal, TransientError, ValidationError } from "../ConnectorError.ts"
 import { type IdempotencyKey, ignoredDifferences } from "../IdempotencyKey.ts"
 import { legible, legibleRefusal } from "../internal/legible.ts"
 import * as Metrics from "../internal/metrics.ts"
 import * as StoredResult from "../internal/storedResult.ts"
+import { of as surroundingsOf, type Surroundings } from "../internal/surroundings.ts"
 import { Scrubber } from "../Scrubber.ts"
 import type * as Tool from "../Tool.ts"
 import type { Done, Refused } from "./3_idempotency.ts"
@@ -39,9 +38,9 @@ export interface Completed {
 export const answerRead = (
   tool: Tool.AnyRead,
   value: unknown,
-  context: Context.Context<never>
+  around: Surroundings
 ): Effect.Effect<Completed, ValidationError> =>
-  Effect.flatMapEager(StoredResult.encode(tool, value, context), (answer) =>
+  Effect.flatMapEager(StoredResult.encode(tool, value, around), (answer) =>
     answer.json.length <= tool.maxResultSize
       ? Effect.succeed({ _tag: "Completed", answer, replay: undefined })
       : Effect.fail(
@@ -58,9 +57,9 @@ export const answerWrite = (
   tool: Tool.AnyWrite,
   { stored }: Done,
   replay: Replay | undefined,
-  context: Context.Context<never>
+  around: Surroundings
 ): Effect.Effect<Completed, Refused> =>
-  Effect.flatMapEager(StoredResult.answerOf(tool, stored, context), (answer) =>
+  Effect.flatMapEager(StoredResult.answerOf(tool, stored, around), (answer) =>
     answer.json.length <= tool.maxResultSize
       ? Effect.succeed({ _tag: "Completed", answer, replay })
       : Effect.fail(StoredResult.unavailable(tool, "too-large", stored.doneAt))
@@ -143,23 +142,21 @@ export interface Findings {
 }
 
 /** Leaves the audit record of a call that has ended so. A trail that fails does not take the outcome from its caller. */
-export const audited = <A>(
-  findings: Findings,
-  outcome: A,
-  word: string,
-  context: Context.Context<never>
-): Effect.Effect<A> => {
-  const record = recordOf(findings, word, context)
-  Metrics.countCall(record, context)
-  return Effect.mapEager(keep(record, context), () => outcome)
+export const audited = <A>(findings: Findings, outcome: A, word: string, around: Surroundings): Effect.Effect<A> => {
+  const record = recordOf(findings, word, around)
+  Metrics.countCall(record, around.context)
+  return Effect.mapEager(keep(record, around), () => outcome)
 }
 
 /** Leaves another record of a call that is counted already. */
 export const auditAgain = (findings: Findings, outcome: string): Effect.Effect<void> =>
-  Effect.withFiber(({ context }) => keep(recordOf(findings, outcome, context), context))
+  Effect.withFiber(({ context }) => {
+    const around = surroundingsOf(context)
+    return keep(recordOf(findings, outcome, around), around)
+  })
 
-const keep = (record: AuditRecord, context: Context.Context<never>): Effect.Effect<void> =>
-  Effect.matchCauseEffectEager(Context.get(context, AuditTrail).record(record), {
+const keep = (record: AuditRecord, { context, trail }: Surroundings): Effect.Effect<void> =>
+  Effect.matchCauseEffectEager(trail.record(record), {
     onSuccess: () => Effect.void,
     onFailure: (cause) => {
       Metrics.lostRecords.updateUnsafe(1, context)
@@ -167,9 +164,9 @@ const keep = (record: AuditRecord, context: Context.Context<never>): Effect.Effe
     }
   })
 
-export const recordOf = (findings: Findings, outcome: string, context: Context.Context<never>): AuditRecord => {
+export const recordOf = (findings: Findings, outcome: string, { clock, scrubber }: Surroundings): AuditRecord => {
   // The rest is the connector's own.
-  const { scrub } = Context.get(context, Scrubber)
+  const { scrub } = scrubber
   return {
     time: findings.time,
     connector: findings.connector,
@@ -186,6 +183,6 @@ export const recordOf = (findings: Findings, outcome: string, context: Context.C
     outcome,
     replayed: findings.replay !== undefined,
     found: findings.found,
-    duration: Context.get(context, Clock.Clock).currentTimeMillisUnsafe() - findings.time
+    duration: clock.currentTimeMillisUnsafe() - findings.time
   }
 }

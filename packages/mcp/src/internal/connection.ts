@@ -40,11 +40,13 @@ export const make = (server: ToolServer, principal: PrincipalData, wire: Wire): 
     const fork = Effect.runForkWith(yield* Scrubber.guarded(Effect.context<never>()))
     // By fiber, since nothing keeps a client from giving two calls the same id.
     const calls = new Map<Fiber.Fiber<unknown, unknown>, RequestId>()
+    // Those that have not come to their first wait, each begun from within the one before it, and cancelled from there too.
+    const beginning: Array<{ readonly fiber: Fiber.Fiber<unknown, unknown>; readonly id: RequestId }> = []
     const atSdk = new Set<RequestId>()
     const waiting: Array<() => void> = []
 
     const settled = () => {
-      if (calls.size > 0 || atSdk.size > 0) return
+      if (calls.size > 0 || atSdk.size > 0 || beginning.length > 0) return
       for (const resume of waiting.splice(0)) resume()
     }
 
@@ -88,17 +90,20 @@ export const make = (server: ToolServer, principal: PrincipalData, wire: Wire): 
         wire.write(json)
         return Effect.void
       })
-      fork(
+      const fiber = fork(
         Effect.withFiber((fiber) => {
-          // Registered as the first step, since the call may be cancelled from within its second.
-          calls.set(fiber, id)
-          fiber.addObserver(() => {
-            calls.delete(fiber)
-            settled()
-          })
+          beginning.push({ fiber, id })
           return written
         })
       )
+      beginning.pop()
+      if (fiber.pollUnsafe() === undefined) {
+        calls.set(fiber, id)
+        fiber.addObserver(() => {
+          calls.delete(fiber)
+          settled()
+        })
+      } else settled()
       return true
     }
 
@@ -118,12 +123,14 @@ export const make = (server: ToolServer, principal: PrincipalData, wire: Wire): 
 
     const cancel = (id: unknown): void => {
       for (const [fiber, each] of calls) if (each === id) fiber.interruptUnsafe()
+      for (const { fiber, id: each } of beginning) if (each === id) fiber.interruptUnsafe()
       atSdk.delete(id as RequestId)
       settled()
     }
 
     const close = Effect.suspend(() => {
       for (const fiber of calls.keys()) fiber.interruptUnsafe()
+      for (const { fiber } of beginning) fiber.interruptUnsafe()
       return Effect.promise(() => sdk.close())
     })
 

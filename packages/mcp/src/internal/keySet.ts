@@ -113,6 +113,7 @@ const JsonWebKeySet = Schema.Struct({ keys: Schema.Array(Schema.Record(Schema.St
 const usable = (set: typeof JsonWebKeySet.Type, algorithms: ReadonlyArray<string>): Effect.Effect<Keys, string> =>
   Effect.gen(function* () {
     const find = yield* Effect.try({
+      // `never`: what the schema leaves open of a key, the library checks itself.
       try: () => createLocalJWKSet({ keys: set.keys as never }),
       catch: () => "the answer is no JSON Web Key Set"
     })

@@ -75,13 +75,13 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
    * never described to the client.
    */
   const callHost = <A>(request: ToolRequest, answer: (result: CallToolResult | Fault) => A): Effect.Effect<A> =>
-    Effect.catchCause(
-      Effect.map(
-        Effect.suspend(() => runWhileRising(host, request)),
-        (result) => answer(result ?? unknownTool)
-      ),
-      (cause) =>
-        Effect.map(Effect.logError("A tool call died outside the pipeline", cause), () => answer(internalError))
+    Effect.matchCauseEffect(
+      orDefect(() => runWhileRising(host, request)),
+      {
+        onSuccess: (result) => Effect.succeed(answer(result ?? unknownTool)),
+        onFailure: (cause) =>
+          Effect.map(Effect.logError("A tool call died outside the pipeline", cause), () => answer(internalError))
+      }
     )
 
   const answer: ToolServer["answer"] = (request, caller) => {
@@ -158,6 +158,14 @@ export const make = (host: ToolHost, context: Context.Context<never>): ToolServe
 
 const isReplay = ({ _meta }: CallToolResult): boolean => _meta !== undefined && replayedKey in _meta
 
+const orDefect = <A>(begin: () => Effect.Effect<A>): Effect.Effect<A> => {
+  try {
+    return begin()
+  } catch (defect) {
+    return Effect.die(defect)
+  }
+}
+
 // Progress must rise, and must end with the call, so nothing that a handler left running reports any more.
 const runWhileRising = (host: ToolHost, request: ToolRequest): Effect.Effect<CallToolResult | undefined> => {
   const report = request.progress
@@ -202,12 +210,14 @@ export const withTrace = (
 const protocolError = ({ code, message }: Fault) => new ProtocolError(code, message)
 
 const resultMessage = (id: RequestId, result: string, replayed: boolean): Answer => ({
-  json: `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`,
+  json: `{"jsonrpc":"2.0","id":${idText(id)},"result":${result}}`,
   replayed
 })
 
+const idText = (id: RequestId): string => (typeof id === "string" ? JSON.stringify(id) : `${id}`)
+
 const errorMessage = (id: RequestId, error: Fault): Answer => ({
-  json: `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"error":${JSON.stringify(error)}}`,
+  json: `{"jsonrpc":"2.0","id":${idText(id)},"error":${JSON.stringify(error)}}`,
   replayed: false
 })
 
