@@ -2,7 +2,7 @@
  * A closed loop of calls: each of `concurrency` callers sends its next call when its last one is answered, and every
  * answer is checked. `Lines` is any exchange of JSON texts, in memory or on the pipes of a process.
  */
-import { answeredId, handshake, looksRight, requestsOf, type Revision, verify, type Work } from "./Workload.ts"
+import { answeredId, checking, handshake, requestsOf, type Revision, verify, type Work } from "./Workload.ts"
 
 /** A window ends after `calls` calls or `milliseconds`, whichever is given. */
 export interface Window {
@@ -58,6 +58,7 @@ export const openLines = async (lines: Lines, revision: Revision, work: Work): P
     lines.send(handshake[1])
   }
   const request = requestsOf(revision, work)
+  const check = checking(revision)
   let lastId = 1
   verify(await ask(lines, request(lastId)), revision)
 
@@ -82,12 +83,10 @@ export const openLines = async (lines: Lines, revision: Revision, work: Work): P
           // fastmcp asks its client for roots, and says after a minute that it has given up.
           if (id === undefined && text.includes('"method":"notifications/')) return
           if (id === undefined || !inFlight.delete(id)) return failed(new Error(`no call awaits this: ${text}`))
-          if (!looksRight(text)) {
-            try {
-              verify(text, revision)
-            } catch (error) {
-              return failed(error)
-            }
+          try {
+            check(text)
+          } catch (error) {
+            return failed(error)
           }
           progress.calls++
           if (!filling) fill()
