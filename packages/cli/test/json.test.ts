@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { Report } from "../src/Report.ts"
 import { json } from "../src/reports/json.ts"
+import { readJson } from "../../core/test/fixtures/readJson.ts"
 import { arbitraryReport } from "./fixtures/arbitraryReport.ts"
 import { richReport } from "./fixtures/richReport.ts"
 
@@ -17,7 +18,7 @@ describe("the JSON report", () => {
     { report: arbitraryReport },
     ({ report }) => {
       // A negative zero is a zero in JSON.
-      assert.deepStrictEqual(read(JSON.parse(json(report))), JSON.parse(JSON.stringify(report)))
+      assert.deepStrictEqual(read(readJson(json(report))), readJson(JSON.stringify(report)))
     },
     60_000
   )
