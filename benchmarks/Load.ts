@@ -4,11 +4,15 @@
  */
 import { answeredId, checking, handshake, requestsOf, type Revision, verify, type Work } from "./Workload.ts"
 
-/** A window ends after `calls` calls or `milliseconds`, whichever is given. */
+/**
+ * A window ends after `calls` calls or `milliseconds`, whichever comes first of those that are given. `settle` (0) comes
+ * before, in milliseconds: calls are made then as later, and are not measured.
+ */
 export interface Window {
   readonly concurrency: number
   readonly calls?: number
   readonly milliseconds?: number
+  readonly settle?: number
 }
 
 export interface Measured {
@@ -31,17 +35,25 @@ export interface Lines {
 export class Progress {
   calls = 0
   private started = 0
+  private settling = true
+  private start: number
   private readonly limit: number
   private readonly milliseconds: number
-  private readonly start = performance.now()
 
-  constructor({ calls = Infinity, milliseconds = Infinity }: Window) {
+  constructor({ calls = Infinity, milliseconds = Infinity, settle = 0 }: Window) {
     this.limit = calls
     this.milliseconds = milliseconds
+    this.start = performance.now() + settle
   }
 
   mayStart(): boolean {
-    if (this.started >= this.limit || performance.now() - this.start >= this.milliseconds) return false
+    const now = performance.now()
+    if (this.settling && now >= this.start) {
+      this.settling = false
+      this.start = now
+      this.calls = 0
+    }
+    if (this.started >= this.limit || now - this.start >= this.milliseconds) return false
     this.started++
     return true
   }

@@ -24,7 +24,7 @@ export interface Figure extends Subject {
 export interface Pace {
   readonly rounds: number
   readonly milliseconds: number
-  /** Comes before each window and is not measured: a server that stood idle while others ran is not what its users meet. */
+  /** Of each window: a server that stood idle while others ran is not what its users meet. */
   readonly settle: number
   /** Counted in calls, because a slow server that had only the time of a fast one would still be cold. */
   readonly warmUp: { readonly calls: number; readonly milliseconds: number }
@@ -64,8 +64,7 @@ export const takeTurns = async (
   const rates: ReadonlyArray<Array<number>> = turns.map(() => [])
   for (let round = 0; round < rounds; round++) {
     for (const [index, { concurrency, label, load }] of turns.entries()) {
-      await guarded(load, { concurrency, milliseconds: settle }, label)
-      const { calls, seconds } = await guarded(load, { concurrency, milliseconds }, label)
+      const { calls, seconds } = await guarded(load, { concurrency, milliseconds, settle }, label)
       rates[index].push(calls / seconds)
     }
   }

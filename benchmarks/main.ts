@@ -58,7 +58,7 @@ const run = async ({ json, mode: chosen, only, quick }: Options): Promise<void> 
   )
   const pace: Pace = quick
     ? { rounds: 3, milliseconds: 60, settle: 20, warmUp: { calls: 3000, milliseconds: 1000 } }
-    : { rounds: 9, milliseconds: 120, settle: 200, warmUp: { calls: 40_000, milliseconds: 6000 } }
+    : { rounds: 15, milliseconds: 120, settle: 150, warmUp: { calls: 20_000, milliseconds: 4000 } }
 
   const print = (text: string): void => {
     if (!json) process.stdout.write(text + "\n\n")

@@ -50,14 +50,6 @@ export const start = async (subject: Subject): Promise<Running> => {
     measure: async (window) => {
       // Opened for each window: a server closes a connection that waits for its turn too long.
       const connections = await Promise.all(Array.from({ length: window.concurrency }, () => Connection.open(port)))
-      // What a server does for a new connection is not what a call costs.
-      await Promise.all(
-        connections.map((connection) => {
-          const text = next()
-          const id = lastId
-          return connection.exchange(text).then((response) => check(response, id))
-        })
-      )
       const progress = new Progress(window)
       const calls = connections.map(
         (connection) =>
