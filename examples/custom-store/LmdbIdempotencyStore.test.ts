@@ -71,7 +71,7 @@ describe("the LMDB store keeps the contract:", () => {
   })
   for (const { name, run } of cases) it.effect(name, () => Effect.provide(run, layer))
 
-  it("any sequence of steps gives what the rules say", () => followsTheRules(layer, 50), 30_000)
+  it("any sequence of steps gives what the rules say", () => followsTheRules(layer, 50))
 })
 
 describe("the LMDB store", () => {

@@ -61,5 +61,5 @@ describe("the connector", () => {
       stderr,
       "The ledger's connector can't start. Set LEDGER_RESOURCE in its environment; README.md says to what.\n"
     )
-  }, 20_000)
+  })
 })

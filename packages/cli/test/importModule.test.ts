@@ -28,7 +28,7 @@ const nothing = "A module that is given to ferrule declares a connector and star
 const soon = ["--load-timeout", "2 seconds"]
 const late = `was still loading after 2s. ${nothing}: move what it waits for into a layer, or give it longer with --load-timeout.`
 
-describe("a module that misbehaves gets one sentence and exit 2", { concurrent: true, timeout: 60_000 }, () => {
+describe("a module that misbehaves gets one sentence and exit 2", { concurrent: true }, () => {
   says(
     "TypeScript that does not parse",
     "syntax.ts",
@@ -122,13 +122,11 @@ Tool.read("Search", { title: "Search", description: "Finds what there is to find
   )
 })
 
-it.live(
-  "a module that keeps a timer and a server open does not keep the audit",
-  () =>
-    Effect.gen(function* () {
-      const { code, stderr } = yield* audit(
-        "open.ts",
-        `import { Connector, Policy, Tool } from "${core}"
+it.live("a module that keeps a timer and a server open does not keep the audit", () =>
+  Effect.gen(function* () {
+    const { code, stderr } = yield* audit(
+      "open.ts",
+      `import { Connector, Policy, Tool } from "${core}"
 import { Schema } from "${effect}"
 import { createServer } from "node:http"
 createServer().listen(0)
@@ -137,20 +135,16 @@ export const Desk = Connector.make("desk", { version: "1.0.0", tools: [Tool.read
   description: "Counts the open tickets. Use it for totals. It does not say what they are about.",
   input: Schema.Struct({}), output: Schema.Struct({ count: Schema.Int.annotate({ description: "How many." }) }),
   allow: Policy.role("agent") })] })`
-      )
-      assert.match(stderr, /Nothing was found that blocks it\.\n$/)
-      assert.strictEqual(code, 0)
-    }),
-  60_000
+    )
+    assert.match(stderr, /Nothing was found that blocks it\.\n$/)
+    assert.strictEqual(code, 0)
+  })
 )
 
-it.live(
-  "--debug adds what was thrown, with its stack, and nothing else does",
-  () =>
-    Effect.gen(function* () {
-      const { code, stderr } = yield* audit("debugged.ts", 'throw new Error("no")', "--debug")
-      assert.match(stderr, /^debugged\.ts threw while it was loaded: no\. .+\n\nError: no\n\s+at .+debugged\.ts:1/)
-      assert.strictEqual(code, 2)
-    }),
-  60_000
+it.live("--debug adds what was thrown, with its stack, and nothing else does", () =>
+  Effect.gen(function* () {
+    const { code, stderr } = yield* audit("debugged.ts", 'throw new Error("no")', "--debug")
+    assert.match(stderr, /^debugged\.ts threw while it was loaded: no\. .+\n\nError: no\n\s+at .+debugged\.ts:1/)
+    assert.strictEqual(code, 2)
+  })
 )

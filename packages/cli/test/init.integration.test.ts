@@ -75,7 +75,7 @@ describe("a new project, installed from the packages as they are published", () 
     await client.close()
     assert.deepStrictEqual([first.structuredContent, again.structuredContent], [{ count: 1 }, { count: 1 }])
     assert.deepStrictEqual(read.structuredContent, { notes: ["Fridays are frozen."] })
-  }, 60_000)
+  })
 
   it("is packed as a plugin by the command of its README", () => {
     writeFileSync(join(project, "LICENSE"), readFileSync(join(root, "LICENSE")))
@@ -84,7 +84,7 @@ describe("a new project, installed from the packages as they are published", () 
     assert.strictEqual(packed.status, 0, packed.stdout + packed.stderr)
     const { mcpServers } = JSON.parse(readFileSync(join(project, "acme-desk-plugin/.mcp.json"), "utf8"))
     assert.deepStrictEqual(mcpServers["acme-desk"].args, ["${CLAUDE_PLUGIN_ROOT}/server/main.mjs"])
-  }, 60_000)
+  })
 
   it("says which Node it needs where TypeScript is not run", () => {
     const { status, stderr } = withoutTypes("audit", "connector.ts")
@@ -93,14 +93,14 @@ describe("a new project, installed from the packages as they are published", () 
       `connector.ts is TypeScript, which Node ${process.versions.node} does not run as it is started. Use Node 22.18 or newer, or give the JavaScript that it compiles to.\n`
     )
     assert.strictEqual(status, 2)
-  }, 60_000)
+  })
 
   it("ends a module that loops for ever from the compiled command, too", () => {
     writeFileSync(join(project, "loop.js"), "for (;;) {}")
     const { status, stderr } = run("ferrule", "audit", "loop.js", "--load-timeout", "2 seconds")
     assert.match(stderr, /^loop\.js was still loading after 2s\./)
     assert.strictEqual(status, 2)
-  }, 60_000)
+  })
 
   it("asks on a terminal for what was not given", async () => {
     const command = `${process.execPath} ${join(root, "packages/cli/src/main.ts")} init ${join(folder, "asked")}`
@@ -118,5 +118,5 @@ describe("a new project, installed from the packages as they are published", () 
     assert.include(shown, "Acme crm is in")
     const manifest = JSON.parse(readFileSync(join(folder, "asked/package.json"), "utf8"))
     assert.strictEqual(manifest.name, "acme-crm")
-  }, 60_000)
+  })
 })

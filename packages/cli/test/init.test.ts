@@ -12,7 +12,7 @@ const template = join(packages, "cli/templates/connector")
 const folder = mkdtempSync(join(tmpdir(), "ferrule-init-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-describe("ferrule init", { concurrent: true, timeout: 60_000 }, () => {
+describe("ferrule init", { concurrent: true }, () => {
   it.live("writes the template under the name and the title that are given, with a lock that is in step", () =>
     Effect.gen(function* () {
       const { code, stdout } = yield* ferrule(["init", "desk", "--name", "acme-desk", "--title", "Acme desk (EU)"], {

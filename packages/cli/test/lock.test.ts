@@ -247,7 +247,7 @@ describe("the hash of a definition", () => {
       }),
       { numRuns: 300 }
     )
-  }, 60_000)
+  })
 
   it("is the same in whatever order its keys are", () => {
     for (const definition of definitions) {
@@ -354,44 +354,41 @@ describe("A19", () => {
 
 describe("ferrule lock", () => {
   it.layer(NodeServices.layer)((it) => {
-    it.effect(
-      "writes the file, says what changed, and with --check only says so",
-      () =>
-        Effect.gen(function* () {
-          const files = yield* FileSystem.FileSystem
-          const path = `${yield* files.makeTempDirectoryScoped()}/ferrule.lock.json`
-          const missing = yield* ferrule(["lock", module, "--lock-file", path, "--check"])
-          assert.strictEqual(missing.code, 2)
-          assert.match(
-            missing.stderr,
-            /^There is no .*ferrule\.lock\.json\. Run ferrule lock and commit what it writes\.\n$/
-          )
+    it.effect("writes the file, says what changed, and with --check only says so", () =>
+      Effect.gen(function* () {
+        const files = yield* FileSystem.FileSystem
+        const path = `${yield* files.makeTempDirectoryScoped()}/ferrule.lock.json`
+        const missing = yield* ferrule(["lock", module, "--lock-file", path, "--check"])
+        assert.strictEqual(missing.code, 2)
+        assert.match(
+          missing.stderr,
+          /^There is no .*ferrule\.lock\.json\. Run ferrule lock and commit what it writes\.\n$/
+        )
 
-          assert.strictEqual((yield* ferrule(["lock", module, "--lock-file", path])).code, 0)
-          assert.strictEqual((yield* ferrule(["lock", module, "--lock-file", path, "--check"])).code, 0)
+        assert.strictEqual((yield* ferrule(["lock", module, "--lock-file", path])).code, 0)
+        assert.strictEqual((yield* ferrule(["lock", module, "--lock-file", path, "--check"])).code, 0)
 
-          const wider = LockFile.ofDefinitions(
-            { name: "desk", version: "1.0.0", instructions: Desk.instructions! },
-            definitions.map((each) =>
-              each.name === "delete_ticket" ? with_(each, "policy", { role: ["auditor"] }) : each
-            )
+        const wider = LockFile.ofDefinitions(
+          { name: "desk", version: "1.0.0", instructions: Desk.instructions! },
+          definitions.map((each) =>
+            each.name === "delete_ticket" ? with_(each, "policy", { role: ["auditor"] }) : each
           )
-          yield* LockFile.write(path, wider)
-          const drifted = yield* ferrule(["lock", module, "--lock-file", path, "--check"])
-          assert.strictEqual(drifted.code, 1)
-          assert.include(drifted.stdout, "delete_ticket: now also allowed for role admin\n")
-          assert.include(drifted.stdout, "delete_ticket: no longer allowed for role auditor\n")
-          const audited = yield* ferrule(["audit", module, "--locked", "--lock-file", path, "--json", "-"])
-          assert.strictEqual(audited.code, 1)
-          assert.include(audited.stdout, "delete_ticket: no longer allowed for role auditor")
+        )
+        yield* LockFile.write(path, wider)
+        const drifted = yield* ferrule(["lock", module, "--lock-file", path, "--check"])
+        assert.strictEqual(drifted.code, 1)
+        assert.include(drifted.stdout, "delete_ticket: now also allowed for role admin\n")
+        assert.include(drifted.stdout, "delete_ticket: no longer allowed for role auditor\n")
+        const audited = yield* ferrule(["audit", module, "--locked", "--lock-file", path, "--json", "-"])
+        assert.strictEqual(audited.code, 1)
+        assert.include(audited.stdout, "delete_ticket: no longer allowed for role auditor")
 
-          yield* ferrule(["lock", module, "--lock-file", path])
-          assert.deepStrictEqual(
-            yield* LockFile.decode(yield* files.readFileString(path), path),
-            LockFile.ofSubject(desk)
-          )
-        }),
-      60_000
+        yield* ferrule(["lock", module, "--lock-file", path])
+        assert.deepStrictEqual(
+          yield* LockFile.decode(yield* files.readFileString(path), path),
+          LockFile.ofSubject(desk)
+        )
+      })
     )
   })
 })

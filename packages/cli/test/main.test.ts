@@ -4,24 +4,20 @@ import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { ferrule } from "./ferrule.ts"
 
-describe(
-  "a command that is given wrongly says what is wrong and exits with 2",
-  { concurrent: true, timeout: 60_000 },
-  () => {
-    const says = (args: ReadonlyArray<string>, stderr: string) =>
-      it.live(["ferrule", ...args].join(" "), () =>
-        Effect.map(ferrule(args), (ran) => assert.deepStrictEqual(ran, { code: 2, stdout: "", stderr }))
-      )
-    says(
-      ["audit", "tools.ts", "--jsn", "-"],
-      "Unrecognized flag: --jsn in command ferrule audit. Did you mean --json\nferrule audit --help says what it takes.\n"
+describe("a command that is given wrongly says what is wrong and exits with 2", { concurrent: true }, () => {
+  const says = (args: ReadonlyArray<string>, stderr: string) =>
+    it.live(["ferrule", ...args].join(" "), () =>
+      Effect.map(ferrule(args), (ran) => assert.deepStrictEqual(ran, { code: 2, stdout: "", stderr }))
     )
-    says(["audit"], "Missing required argument: target\nferrule audit --help says what it takes.\n")
-    says(["adit"], 'Unknown subcommand "adit" for "ferrule". Did you mean audit\nferrule --help says what it takes.\n')
-  }
-)
+  says(
+    ["audit", "tools.ts", "--jsn", "-"],
+    "Unrecognized flag: --jsn in command ferrule audit. Did you mean --json\nferrule audit --help says what it takes.\n"
+  )
+  says(["audit"], "Missing required argument: target\nferrule audit --help says what it takes.\n")
+  says(["adit"], 'Unknown subcommand "adit" for "ferrule". Did you mean audit\nferrule --help says what it takes.\n')
+})
 
-describe("what only tells exits with 0", { concurrent: true, timeout: 60_000 }, () => {
+describe("what only tells exits with 0", { concurrent: true }, () => {
   for (const args of [[], ["--help"], ["audit", "--help"], ["--version"], ["--completions", "bash"]]) {
     it.live(["ferrule", ...args].join(" "), () =>
       Effect.gen(function* () {
@@ -45,4 +41,4 @@ it("an older Node gets a sentence, before anything that it lacks is imported", (
     "ferrule runs on Node 22.18 or newer, which also runs the TypeScript of a connector as it is. This is Node 20.20.2.\n"
   )
   assert.strictEqual(status, 2)
-}, 60_000)
+})

@@ -124,7 +124,7 @@ describe("the outputs of an audit", () => {
     )
   })
 
-  it("end the command with 2 when one can't be written, not even in the temporary folder", { timeout: 30_000 }, () => {
+  it("end the command with 2 when one can't be written, not even in the temporary folder", () => {
     const command = fileURLToPath(new URL("../src/main.ts", import.meta.url))
     const connector = fileURLToPath(new URL("../../../examples/quickstart/connector.ts", import.meta.url))
     const { status, stderr, stdout } = spawnSync(

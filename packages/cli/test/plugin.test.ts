@@ -188,176 +188,155 @@ const about = [
 
 describe("ferrule plugin", () => {
   it.layer(NodeServices.layer)((it) => {
-    it.effect(
-      "asks in one sentence for what it may not make up",
-      () =>
-        Effect.gen(function* () {
-          const files = yield* FileSystem.FileSystem
-          const out = join(yield* files.makeTempDirectoryScoped(), "desk")
-          const { code, stderr } = yield* ferrule(["plugin", module, "--url", "https://desk.example/mcp", "--out", out])
-          assert.strictEqual(code, 2)
-          assert.match(stderr, /^A plugin has to say, and nothing here does: who makes it \(--author, .*--privacy-url/)
-          assert.strictEqual(stderr.trim().split("\n").length, 1)
-          assert.isFalse(yield* files.exists(out))
-        }),
-      60_000
+    it.effect("asks in one sentence for what it may not make up", () =>
+      Effect.gen(function* () {
+        const files = yield* FileSystem.FileSystem
+        const out = join(yield* files.makeTempDirectoryScoped(), "desk")
+        const { code, stderr } = yield* ferrule(["plugin", module, "--url", "https://desk.example/mcp", "--out", out])
+        assert.strictEqual(code, 2)
+        assert.match(stderr, /^A plugin has to say, and nothing here does: who makes it \(--author, .*--privacy-url/)
+        assert.strictEqual(stderr.trim().split("\n").length, 1)
+        assert.isFalse(yield* files.exists(out))
+      })
     )
 
-    it.effect(
-      "refuses what belongs to the other kind of server",
-      () =>
-        Effect.gen(function* () {
-          const refusal = (...args: ReadonlyArray<string>) =>
-            Effect.map(ferrule(["plugin", module, ...args, ...about]), ({ stderr }) => stderr)
-          const refusals = yield* Effect.all(
-            [
-              refusal("--url", "https://desk.example/mcp", "--env", "DESK_DATA=/tmp"),
-              refusal("--stdio", module, "--callback-port", "41999")
-            ],
-            { concurrency: 2 }
-          )
-          assert.deepStrictEqual(refusals, [
-            "--setting and --env are for a server that the plugin starts: --stdio.\n",
-            "--client-id and --callback-port are for a server at an address: --url.\n"
-          ])
-        }),
-      60_000
+    it.effect("refuses what belongs to the other kind of server", () =>
+      Effect.gen(function* () {
+        const refusal = (...args: ReadonlyArray<string>) =>
+          Effect.map(ferrule(["plugin", module, ...args, ...about]), ({ stderr }) => stderr)
+        const refusals = yield* Effect.all(
+          [
+            refusal("--url", "https://desk.example/mcp", "--env", "DESK_DATA=/tmp"),
+            refusal("--stdio", module, "--callback-port", "41999")
+          ],
+          { concurrency: 2 }
+        )
+        assert.deepStrictEqual(refusals, [
+          "--setting and --env are for a server that the plugin starts: --stdio.\n",
+          "--client-id and --callback-port are for a server at an address: --url.\n"
+        ])
+      })
     )
 
-    it.effect(
-      "takes what package.json and the licence next to the module say",
-      () =>
-        Effect.gen(function* () {
-          const files = yield* FileSystem.FileSystem
-          const project = yield* files.makeTempDirectoryScoped({ directory: import.meta.dirname, prefix: ".project-" })
-          yield* files.writeFileString(join(project, "desk.ts"), `export { Desk } from "${module}"\n`)
-          yield* files.writeFileString(join(project, "LICENSE"), "All rights reserved.\n")
-          yield* files.writeFileString(
-            join(project, "package.json"),
-            JSON.stringify({
-              author: "Acme (https://acme.example)",
-              license: "UNLICENSED",
-              description: "The desk of Acme.",
-              bugs: { url: "https://acme.example/bugs" },
-              ferrule: { privacyPolicyUrl: "https://acme.example/privacy" }
-            })
-          )
-          const out = join(project, "out")
-          const ran = yield* ferrule([
-            "plugin",
-            join(project, "desk.ts"),
-            "--url",
-            "https://desk.example/mcp",
-            "--out",
-            out,
-            "--icon",
-            yield* icon(files, join(project, "icon.png"), 512)
-          ])
-          assert.strictEqual(ran.code, 0, ran.stderr)
-          const manifest = decoded(
-            formats.Manifest,
-            yield* files.readFileString(join(out, ".claude-plugin/plugin.json"))
-          )
-          assert.deepStrictEqual(
-            [manifest.author, manifest.license, manifest.description, manifest.supportUrl, manifest.icon],
-            [
-              { name: "Acme", url: "https://acme.example" },
-              "UNLICENSED",
-              "The desk of Acme.",
-              "https://acme.example/bugs",
-              "./.claude-plugin/icon.png"
-            ]
-          )
-          assert.strictEqual(yield* files.readFileString(join(out, "LICENSE")), "All rights reserved.\n")
-        }),
-      60_000
+    it.effect("takes what package.json and the licence next to the module say", () =>
+      Effect.gen(function* () {
+        const files = yield* FileSystem.FileSystem
+        const project = yield* files.makeTempDirectoryScoped({ directory: import.meta.dirname, prefix: ".project-" })
+        yield* files.writeFileString(join(project, "desk.ts"), `export { Desk } from "${module}"\n`)
+        yield* files.writeFileString(join(project, "LICENSE"), "All rights reserved.\n")
+        yield* files.writeFileString(
+          join(project, "package.json"),
+          JSON.stringify({
+            author: "Acme (https://acme.example)",
+            license: "UNLICENSED",
+            description: "The desk of Acme.",
+            bugs: { url: "https://acme.example/bugs" },
+            ferrule: { privacyPolicyUrl: "https://acme.example/privacy" }
+          })
+        )
+        const out = join(project, "out")
+        const ran = yield* ferrule([
+          "plugin",
+          join(project, "desk.ts"),
+          "--url",
+          "https://desk.example/mcp",
+          "--out",
+          out,
+          "--icon",
+          yield* icon(files, join(project, "icon.png"), 512)
+        ])
+        assert.strictEqual(ran.code, 0, ran.stderr)
+        const manifest = decoded(formats.Manifest, yield* files.readFileString(join(out, ".claude-plugin/plugin.json")))
+        assert.deepStrictEqual(
+          [manifest.author, manifest.license, manifest.description, manifest.supportUrl, manifest.icon],
+          [
+            { name: "Acme", url: "https://acme.example" },
+            "UNLICENSED",
+            "The desk of Acme.",
+            "https://acme.example/bugs",
+            "./.claude-plugin/icon.png"
+          ]
+        )
+        assert.strictEqual(yield* files.readFileString(join(out, "LICENSE")), "All rights reserved.\n")
+      })
     )
 
-    it.effect(
-      "replaces a folder only when it is told to, and then whole",
-      () =>
-        Effect.gen(function* () {
-          const files = yield* FileSystem.FileSystem
-          const parent = yield* files.makeTempDirectoryScoped()
-          const out = join(parent, "desk")
-          yield* files.makeDirectory(out)
-          yield* files.writeFileString(join(out, "mine.txt"), "kept")
-          const args = ["plugin", module, "--url", "https://desk.example/mcp", "--out", out, ...about]
-          const refused = yield* ferrule(args)
-          assert.strictEqual(refused.code, 2)
-          assert.include(refused.stderr, "is there already. Give another --out, or --force to replace it.")
-          assert.deepStrictEqual(yield* files.readDirectory(out), ["mine.txt"])
+    it.effect("replaces a folder only when it is told to, and then whole", () =>
+      Effect.gen(function* () {
+        const files = yield* FileSystem.FileSystem
+        const parent = yield* files.makeTempDirectoryScoped()
+        const out = join(parent, "desk")
+        yield* files.makeDirectory(out)
+        yield* files.writeFileString(join(out, "mine.txt"), "kept")
+        const args = ["plugin", module, "--url", "https://desk.example/mcp", "--out", out, ...about]
+        const refused = yield* ferrule(args)
+        assert.strictEqual(refused.code, 2)
+        assert.include(refused.stderr, "is there already. Give another --out, or --force to replace it.")
+        assert.deepStrictEqual(yield* files.readDirectory(out), ["mine.txt"])
 
-          const own = yield* ferrule([...args, "--force"], { cwd: out })
-          assert.strictEqual(own.code, 2)
-          assert.include(own.stderr, "holds the connector or this folder, which --force would replace.")
-          assert.deepStrictEqual(yield* files.readDirectory(out), ["mine.txt"])
+        const own = yield* ferrule([...args, "--force"], { cwd: out })
+        assert.strictEqual(own.code, 2)
+        assert.include(own.stderr, "holds the connector or this folder, which --force would replace.")
+        assert.deepStrictEqual(yield* files.readDirectory(out), ["mine.txt"])
 
-          assert.strictEqual((yield* ferrule([...args, "--force"])).code, 0)
-          assert.isFalse(yield* files.exists(join(out, "mine.txt")))
-          assert.deepStrictEqual(yield* files.readDirectory(parent), ["desk"])
-          if (claude !== undefined) {
-            const { code, output } = yield* run(claude, ["plugin", "validate", out, "--strict"])
-            assert.strictEqual(code, 0, output)
-          }
-        }),
-      60_000
+        assert.strictEqual((yield* ferrule([...args, "--force"])).code, 0)
+        assert.isFalse(yield* files.exists(join(out, "mine.txt")))
+        assert.deepStrictEqual(yield* files.readDirectory(parent), ["desk"])
+        if (claude !== undefined) {
+          const { code, output } = yield* run(claude, ["plugin", "validate", out, "--strict"])
+          assert.strictEqual(code, 0, output)
+        }
+      })
     )
 
-    it.effect(
-      "packs a server into one file that needs nothing beside it",
-      () =>
-        Effect.gen(function* () {
-          const files = yield* FileSystem.FileSystem
-          const out = join(yield* files.makeTempDirectoryScoped(), "notes")
-          const ran = yield* ferrule([
-            "plugin",
-            join(quickstart, "connector.ts"),
-            "--stdio",
-            join(quickstart, "main.ts"),
-            "--out",
-            out,
-            ...about
-          ])
-          assert.strictEqual(ran.code, 0, ran.stderr)
-          assert.deepStrictEqual(yield* toolsOf(join(out, "server/main.mjs")), ["read_notes", "add_note"])
-          if (claude !== undefined) {
-            const { code, output } = yield* run(claude, ["plugin", "validate", out, "--strict"])
-            assert.strictEqual(code, 0, output)
-          }
-        }),
-      60_000
+    it.effect("packs a server into one file that needs nothing beside it", () =>
+      Effect.gen(function* () {
+        const files = yield* FileSystem.FileSystem
+        const out = join(yield* files.makeTempDirectoryScoped(), "notes")
+        const ran = yield* ferrule([
+          "plugin",
+          join(quickstart, "connector.ts"),
+          "--stdio",
+          join(quickstart, "main.ts"),
+          "--out",
+          out,
+          ...about
+        ])
+        assert.strictEqual(ran.code, 0, ran.stderr)
+        assert.deepStrictEqual(yield* toolsOf(join(out, "server/main.mjs")), ["read_notes", "add_note"])
+        if (claude !== undefined) {
+          const { code, output } = yield* run(claude, ["plugin", "validate", out, "--strict"])
+          assert.strictEqual(code, 0, output)
+        }
+      })
     )
 
-    it.effect(
-      "makes an MCP bundle that the official tool validates and packs",
-      () =>
-        Effect.gen(function* () {
-          const files = yield* FileSystem.FileSystem
-          const out = join(yield* files.makeTempDirectoryScoped(), "notes")
-          const ran = yield* ferrule([
-            "plugin",
-            join(quickstart, "connector.ts"),
-            "--mcpb",
-            "--stdio",
-            join(quickstart, "main.ts"),
-            "--out",
-            out,
-            "--secret",
-            "NOTES_TOKEN=The token of the notes",
-            ...about
-          ])
-          assert.strictEqual(ran.code, 0, ran.stderr)
-          const mcpb = join(import.meta.dirname, "../node_modules/@anthropic-ai/mcpb/dist/cli/cli.js")
-          const validated = yield* run(process.execPath, [mcpb, "validate", join(out, "manifest.json")])
-          assert.strictEqual(validated.code, 0, validated.output)
-          const packed = yield* run(process.execPath, [mcpb, "pack", out, `${out}.mcpb`])
-          assert.strictEqual(packed.code, 0, packed.output)
-          const manifest = JSON.parse(yield* files.readFileString(join(out, "manifest.json")))
-          assert.deepStrictEqual(manifest.server.mcp_config.env, { NOTES_TOKEN: "${user_config.NOTES_TOKEN}" })
-          assert.strictEqual(manifest.user_config.NOTES_TOKEN.sensitive, true)
-        }),
-      60_000
+    it.effect("makes an MCP bundle that the official tool validates and packs", () =>
+      Effect.gen(function* () {
+        const files = yield* FileSystem.FileSystem
+        const out = join(yield* files.makeTempDirectoryScoped(), "notes")
+        const ran = yield* ferrule([
+          "plugin",
+          join(quickstart, "connector.ts"),
+          "--mcpb",
+          "--stdio",
+          join(quickstart, "main.ts"),
+          "--out",
+          out,
+          "--secret",
+          "NOTES_TOKEN=The token of the notes",
+          ...about
+        ])
+        assert.strictEqual(ran.code, 0, ran.stderr)
+        const mcpb = join(import.meta.dirname, "../node_modules/@anthropic-ai/mcpb/dist/cli/cli.js")
+        const validated = yield* run(process.execPath, [mcpb, "validate", join(out, "manifest.json")])
+        assert.strictEqual(validated.code, 0, validated.output)
+        const packed = yield* run(process.execPath, [mcpb, "pack", out, `${out}.mcpb`])
+        assert.strictEqual(packed.code, 0, packed.output)
+        const manifest = JSON.parse(yield* files.readFileString(join(out, "manifest.json")))
+        assert.deepStrictEqual(manifest.server.mcp_config.env, { NOTES_TOKEN: "${user_config.NOTES_TOKEN}" })
+        assert.strictEqual(manifest.user_config.NOTES_TOKEN.sensitive, true)
+      })
     )
   })
 })

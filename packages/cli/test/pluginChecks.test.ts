@@ -275,29 +275,26 @@ describe("checks of a plugin", () => {
       })
     )
 
-    it.effect(
-      "find everything that can be done to one, and never repeat a secret",
-      () =>
-        Effect.gen(function* () {
-          const missed: Array<string> = []
-          for (const [what, id, of, change] of mutations) {
-            const files = made(of)
-            change(files)
-            const faults = yield* found(files)
-            if (!faults.some((fault) => fault.id === id)) missed.push(`${id}: ${what}`)
-            for (const secret of [token, key, random]) assert.notInclude(JSON.stringify(faults), secret, what)
-          }
-          // oxlint-disable-next-line no-console -- how many were caught is the result
-          console.log(`Plugin mutations: caught ${mutations.length - missed.length} of ${mutations.length}`)
-          assert.deepStrictEqual(missed, [])
-          assert.strictEqual(mutations.length, 67)
-          const ids = new Set(mutations.map(([, id]) => id))
-          assert.deepStrictEqual(
-            [...ids],
-            checks.map(({ info }) => info.id as string)
-          )
-        }),
-      60_000
+    it.effect("find everything that can be done to one, and never repeat a secret", () =>
+      Effect.gen(function* () {
+        const missed: Array<string> = []
+        for (const [what, id, of, change] of mutations) {
+          const files = made(of)
+          change(files)
+          const faults = yield* found(files)
+          if (!faults.some((fault) => fault.id === id)) missed.push(`${id}: ${what}`)
+          for (const secret of [token, key, random]) assert.notInclude(JSON.stringify(faults), secret, what)
+        }
+        // oxlint-disable-next-line no-console -- how many were caught is the result
+        console.log(`Plugin mutations: caught ${mutations.length - missed.length} of ${mutations.length}`)
+        assert.deepStrictEqual(missed, [])
+        assert.strictEqual(mutations.length, 67)
+        const ids = new Set(mutations.map(([, id]) => id))
+        assert.deepStrictEqual(
+          [...ids],
+          checks.map(({ info }) => info.id as string)
+        )
+      })
     )
 
     it.effect("say what can't be judged where there is no lock file", () =>
@@ -325,27 +322,24 @@ describe("checks of a plugin", () => {
       })
     )
 
-    it.effect(
-      "are made by ferrule audit --plugin, which fails on a blocker",
-      () =>
-        Effect.gen(function* () {
-          const files = yield* FileSystem.FileSystem
-          const root = yield* files.makeTempDirectoryScoped()
-          const module = join(import.meta.dirname, "fixtures/desk.ts")
-          const none = yield* ferrule(["audit", module, "--plugin", root])
-          assert.strictEqual(none.code, 2)
-          assert.include(none.stderr, "is no plugin: it has no .claude-plugin/plugin.json and no .mcp.json.")
-          yield* files.writeFileString(
-            join(root, ".mcp.json"),
-            JSON.stringify({ mcpServers: { desk: { command: "npx", args: ["-y", "desk"], env: { T: token } } } })
-          )
-          const { code, stdout } = yield* ferrule(["audit", module, "--plugin", root, "--json", "-"])
-          assert.strictEqual(code, 1)
-          assert.include(stdout, "the server desk holds a GitHub token in its env.T")
-          assert.include(stdout, "the package is not pinned to a version")
-          assert.notInclude(stdout, token)
-        }),
-      60_000
+    it.effect("are made by ferrule audit --plugin, which fails on a blocker", () =>
+      Effect.gen(function* () {
+        const files = yield* FileSystem.FileSystem
+        const root = yield* files.makeTempDirectoryScoped()
+        const module = join(import.meta.dirname, "fixtures/desk.ts")
+        const none = yield* ferrule(["audit", module, "--plugin", root])
+        assert.strictEqual(none.code, 2)
+        assert.include(none.stderr, "is no plugin: it has no .claude-plugin/plugin.json and no .mcp.json.")
+        yield* files.writeFileString(
+          join(root, ".mcp.json"),
+          JSON.stringify({ mcpServers: { desk: { command: "npx", args: ["-y", "desk"], env: { T: token } } } })
+        )
+        const { code, stdout } = yield* ferrule(["audit", module, "--plugin", root, "--json", "-"])
+        assert.strictEqual(code, 1)
+        assert.include(stdout, "the server desk holds a GitHub token in its env.T")
+        assert.include(stdout, "the package is not pinned to a version")
+        assert.notInclude(stdout, token)
+      })
     )
   })
 

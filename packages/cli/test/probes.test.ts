@@ -16,7 +16,7 @@ const ledger: Given = { audit: ledgerAudit }
 
 const mine = probes.filter(({ info }) => /^[CDH]/.test(info.id))
 
-describe("a connector that keeps its promises passes", { timeout: 60_000 }, () => {
+describe("a connector that keeps its promises passes", () => {
   for (const { info } of mine) {
     it.live(`${info.id}: ${info.title}`, () => passes(info.id, desk))
   }
@@ -154,7 +154,7 @@ const served = (options: Omit<Mcp.HttpServerOptions, "port">): Given => ({
 
 const evil = served({ allowedHosts: ["127.0.0.1", "evil.example"], allowedOrigins: ["evil.example"] })
 
-describe("a connector that breaks one is found out", { timeout: 60_000 }, () => {
+describe("a connector that breaks one is found out", () => {
   const found = (id: string, given: Given, subject: string, message: string) =>
     it.live(`${id}: ${subject} ${message}`, () => finds(id, given, { subject, message }))
 

@@ -23,11 +23,8 @@ const run = log.runs[0]!
 describe("the SARIF report", () => {
   it("is valid against the schema of SARIF 2.1.0", () => assertIsSarif(sarif(richReport)))
 
-  it.prop(
-    "is valid, whatever is in the report",
-    { report: arbitraryReport },
-    ({ report }) => assertIsSarif(sarif(report)),
-    60_000
+  it.prop("is valid, whatever is in the report", { report: arbitraryReport }, ({ report }) =>
+    assertIsSarif(sarif(report))
   )
 
   it("has a rule for each check, and a result for each finding, at the module and the tool", () => {

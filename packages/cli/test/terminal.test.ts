@@ -56,8 +56,7 @@ describe("the summary on the terminal", () => {
       const text = terminal(report, { colors: false })
       assert.notMatch(text, /[^\P{C}\n]/u)
       assert.isAtMost(Math.max(...text.split("\n").map((line) => [...line].length)), 100)
-    },
-    60_000
+    }
   )
 
   it("says the same with colours as without", () => {

@@ -89,7 +89,7 @@ describe("an encrypted store", () => {
     })
   }
 
-  it("gives for any sequence of steps what the rules say", () => followsTheRules(inMemory, 50), 30_000)
+  it("gives for any sequence of steps what the rules say", () => followsTheRules(inMemory, 50))
 
   it.effect("is seen by whom the store beneath is seen, and runs its transactions", () =>
     Effect.gen(function* () {

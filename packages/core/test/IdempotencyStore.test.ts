@@ -12,7 +12,7 @@ describe("the memory store keeps the contract:", () => {
     it.effect(name, () => run.pipe(Effect.provide(IdempotencyStore.layerMemory)))
   }
 
-  it("any sequence of steps gives what the rules say", () => followsTheRules(IdempotencyStore.layerMemory, 300), 30_000)
+  it("any sequence of steps gives what the rules say", () => followsTheRules(IdempotencyStore.layerMemory, 300))
 })
 
 describe("the memory store", () => {

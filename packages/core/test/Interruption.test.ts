@@ -48,7 +48,7 @@ describe("a caller who leaves at any point", () => {
         )
         assert.deepStrictEqual(points, sidesOf(booking.points))
         await stepper.run(Scope.close(scope, Exit.void))
-      }, 60_000)
+      })
     }
   }
 })

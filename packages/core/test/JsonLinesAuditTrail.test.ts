@@ -247,65 +247,56 @@ describe("a process", () => {
     process.execPath
   ]
 
-  it.live(
-    "whose disk is full lets no write begin, keeps whole lines only, and goes on when there is room",
-    () =>
-      Effect.gen(function* () {
-        const folder = yield* newFolder
-        const { ask, child, said } = yield* start(folder, {}, limited(8))
-        assert.strictEqual(yield* said, "ready")
-        const kept: number = yield* ask("record 200")
-        assert.isTrue(kept > 20 && kept < 60)
-        assert.strictEqual(yield* ask("begin 5"), 0)
-        assert.strictEqual(linesOf(folder).length, kept)
-        assert.isTrue(filesOf(folder).every((name) => readFileSync(join(folder, name), "utf8").endsWith("\n")))
-        execFileSync("prlimit", ["--pid", `${child.pid}`, "--fsize=unlimited"])
-        const begun = yield* Effect.repeat(ask("begin 1"), {
-          until: (kept) => kept === 1,
-          schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "20 seconds" }))
-        })
-        assert.isAbove(Number(begun), 0)
-        assert.strictEqual(yield* ask("record 100"), 100)
-        assert.strictEqual(linesOf(folder).length, kept + 101)
-      }),
-    30_000
+  it.live("whose disk is full lets no write begin, keeps whole lines only, and goes on when there is room", () =>
+    Effect.gen(function* () {
+      const folder = yield* newFolder
+      const { ask, child, said } = yield* start(folder, {}, limited(8))
+      assert.strictEqual(yield* said, "ready")
+      const kept: number = yield* ask("record 200")
+      assert.isTrue(kept > 20 && kept < 60)
+      assert.strictEqual(yield* ask("begin 5"), 0)
+      assert.strictEqual(linesOf(folder).length, kept)
+      assert.isTrue(filesOf(folder).every((name) => readFileSync(join(folder, name), "utf8").endsWith("\n")))
+      execFileSync("prlimit", ["--pid", `${child.pid}`, "--fsize=unlimited"])
+      const begun = yield* Effect.repeat(ask("begin 1"), {
+        until: (kept) => kept === 1,
+        schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "20 seconds" }))
+      })
+      assert.isAbove(Number(begun), 0)
+      assert.strictEqual(yield* ask("record 100"), 100)
+      assert.strictEqual(linesOf(folder).length, kept + 101)
+    })
   )
 
-  it.live(
-    "that is killed has kept every record that it was told was kept",
-    () =>
-      Effect.gen(function* () {
-        const folder = yield* newFolder
-        const { ask, child, said } = yield* start(folder, { maxSize: 4000 })
-        assert.strictEqual(yield* said, "ready")
-        assert.strictEqual(yield* ask("record 100"), 100)
-        child.stdin.write("record 100000\n")
-        yield* Effect.repeat(
-          Effect.sync(() => filesOf(folder).length),
-          { until: (count) => count > 12, schedule: Schedule.spaced("5 millis") }
-        )
-        child.kill("SIGKILL")
-        yield* Effect.promise(() => once(child, "exit"))
-        assert.deepStrictEqual(idsOf(folder).slice(0, 100), ids(100))
-      }),
-    30_000
+  it.live("that is killed has kept every record that it was told was kept", () =>
+    Effect.gen(function* () {
+      const folder = yield* newFolder
+      const { ask, child, said } = yield* start(folder, { maxSize: 4000 })
+      assert.strictEqual(yield* said, "ready")
+      assert.strictEqual(yield* ask("record 100"), 100)
+      child.stdin.write("record 100000\n")
+      yield* Effect.repeat(
+        Effect.sync(() => filesOf(folder).length),
+        { until: (count) => count > 12, schedule: Schedule.spaced("5 millis") }
+      )
+      child.kill("SIGKILL")
+      yield* Effect.promise(() => once(child, "exit"))
+      assert.deepStrictEqual(idsOf(folder).slice(0, 100), ids(100))
+    })
   )
 
   // Root may write everything, so the process runs as nobody.
   const nobody: [string, ...Array<string>] =
     process.getuid?.() === 0 ? ["setpriv", "--reuid=65534", "--clear-groups", process.execPath] : [process.execPath]
 
-  it.live(
-    "that may not write the folder is told so at start",
-    () =>
-      Effect.gen(function* () {
-        const folder = yield* newFolder
-        chmodSync(folder, 0o555)
-        const { said } = yield* start(folder, {}, nobody)
-        assert.deepStrictEqual(yield* said, {
-          reason: `${folder} cannot be written. Give the process the right to write it, or give another folder.`
-        })
-      }),
-    30_000
+  it.live("that may not write the folder is told so at start", () =>
+    Effect.gen(function* () {
+      const folder = yield* newFolder
+      chmodSync(folder, 0o555)
+      const { said } = yield* start(folder, {}, nobody)
+      assert.deepStrictEqual(yield* said, {
+        reason: `${folder} cannot be written. Give the process the right to write it, or give another folder.`
+      })
+    })
   )
 })

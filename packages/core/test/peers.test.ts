@@ -106,7 +106,7 @@ describe("Ferrule and its peers in the same cases:", () => {
   let rows: ReadonlyArray<Row>
   beforeAll(async () => {
     rows = await playAll()
-  }, 60_000)
+  })
 
   it("each does in every case what is written down here, so that an upgrade that mends one is noticed", () => {
     const found: Record<string, Record<string, string>> = {}

@@ -84,28 +84,25 @@ const checksOf = (folder: string, scenario: string): ReadonlyArray<Check> => {
 describe("the official conformance suite", () => {
   for (const [revision, scenarios] of Object.entries(applicable)) {
     // Live, because a tool of the suite waits between its reports.
-    it.live(
-      `passes for revision ${revision}`,
-      () =>
-        Effect.gen(function* () {
-          const folder = yield* Effect.acquireRelease(
-            Effect.sync(() => mkdtempSync(join(tmpdir(), "ferrule-conformance-"))),
-            (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-          )
-          const url = yield* serve(conformanceHost, {}, everybody)
-          yield* runSuite(String(url).replace("127.0.0.1", "localhost"), revision, folder)
-          const failed: Array<string> = []
-          for (const scenario of scenarios) {
-            const checks = checksOf(folder, scenario)
-            for (const { errorMessage, id, status } of checks) {
-              const name = `${scenario}:${id}`
-              if (status === "FAILURE" && !(name in expectedFailures)) failed.push(`${name}: ${errorMessage}`)
-              if (status === "SUCCESS" && name in expectedFailures) failed.push(`${name}: passes unexpectedly`)
-            }
+    it.live(`passes for revision ${revision}`, () =>
+      Effect.gen(function* () {
+        const folder = yield* Effect.acquireRelease(
+          Effect.sync(() => mkdtempSync(join(tmpdir(), "ferrule-conformance-"))),
+          (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+        )
+        const url = yield* serve(conformanceHost, {}, everybody)
+        yield* runSuite(String(url).replace("127.0.0.1", "localhost"), revision, folder)
+        const failed: Array<string> = []
+        for (const scenario of scenarios) {
+          const checks = checksOf(folder, scenario)
+          for (const { errorMessage, id, status } of checks) {
+            const name = `${scenario}:${id}`
+            if (status === "FAILURE" && !(name in expectedFailures)) failed.push(`${name}: ${errorMessage}`)
+            if (status === "SUCCESS" && name in expectedFailures) failed.push(`${name}: passes unexpectedly`)
           }
-          assert.deepStrictEqual(failed, [])
-        }),
-      { timeout: 60_000 }
+        }
+        assert.deepStrictEqual(failed, [])
+      })
     )
   }
 })

@@ -125,74 +125,62 @@ const end = ({ child }: Instance) =>
   })
 
 describe("a second process with the memory store", () => {
-  it.live(
-    "is refused on every transport, whatever its folder for temporary files and its user",
-    () =>
-      Effect.gen(function* () {
-        const first = yield* start("layerHttp", { env: { TMPDIR: yield* temporaryFolder } })
-        assert.strictEqual(first.said, "serves")
-        const env = { TMPDIR: yield* temporaryFolder }
-        // Only the superuser can be somebody else.
-        const nobody = process.getuid?.() === 0 ? { uid: 65_534 } : {}
-        const others = yield* Effect.all(
-          [
-            start("fetchHandler", { env }),
-            start("layerStdio", { env }),
-            start("layerHttpServer", nobody),
-            start("layerHttp", { env: { TMPDIR: "/nonexistent" } })
-          ],
-          { concurrency: 2 }
-        )
-        for (const { said } of others) {
-          assert.include(said, `A second instance of ${connectorName} cannot be built`)
-          assert.include(said, "give both a store that they share, such as SqliteIdempotencyStore")
-        }
-      }),
-    30_000
-  )
-
-  it.live(
-    "starts at once after the first was killed, and of several that start together one does",
-    () =>
-      Effect.gen(function* () {
-        const first = yield* start("layerStdio")
-        assert.strictEqual(first.said, "serves")
-        yield* end(first)
-        const started = yield* Effect.all(
-          Array.from({ length: 4 }, () => start("fetchHandler")),
-          { concurrency: "unbounded" }
-        )
-        assert.strictEqual(started.filter(({ said }) => said === "serves").length, 1)
-      }),
-    30_000
-  )
-
-  it.live(
-    "is refused in a cluster too, whose workers share what they listen on",
-    () =>
-      Effect.gen(function* () {
-        const { said } = yield* start("cluster")
+  it.live("is refused on every transport, whatever its folder for temporary files and its user", () =>
+    Effect.gen(function* () {
+      const first = yield* start("layerHttp", { env: { TMPDIR: yield* temporaryFolder } })
+      assert.strictEqual(first.said, "serves")
+      const env = { TMPDIR: yield* temporaryFolder }
+      // Only the superuser can be somebody else.
+      const nobody = process.getuid?.() === 0 ? { uid: 65_534 } : {}
+      const others = yield* Effect.all(
+        [
+          start("fetchHandler", { env }),
+          start("layerStdio", { env }),
+          start("layerHttpServer", nobody),
+          start("layerHttp", { env: { TMPDIR: "/nonexistent" } })
+        ],
+        { concurrency: 2 }
+      )
+      for (const { said } of others) {
         assert.include(said, `A second instance of ${connectorName} cannot be built`)
-        assert.strictEqual(said.split("\n").at(-1), "serves")
-      }),
-    30_000
+        assert.include(said, "give both a store that they share, such as SqliteIdempotencyStore")
+      }
+    })
+  )
+
+  it.live("starts at once after the first was killed, and of several that start together one does", () =>
+    Effect.gen(function* () {
+      const first = yield* start("layerStdio")
+      assert.strictEqual(first.said, "serves")
+      yield* end(first)
+      const started = yield* Effect.all(
+        Array.from({ length: 4 }, () => start("fetchHandler")),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(started.filter(({ said }) => said === "serves").length, 1)
+    })
+  )
+
+  it.live("is refused in a cluster too, whose workers share what they listen on", () =>
+    Effect.gen(function* () {
+      const { said } = yield* start("cluster")
+      assert.include(said, `A second instance of ${connectorName} cannot be built`)
+      assert.strictEqual(said.split("\n").at(-1), "serves")
+    })
   )
 })
 
 describe("what holds a connector to one process", () => {
-  it.live(
-    "does not keep that process alive",
-    () =>
-      Effect.gen(function* () {
-        const { child, said } = yield* start("idle")
-        assert.strictEqual(said, "serves")
-        const code = yield* Effect.callback<number | null>((resume) => {
-          if (child.exitCode !== null) return resume(Effect.succeed(child.exitCode))
-          child.once("exit", (code) => resume(Effect.succeed(code)))
-        })
-        assert.strictEqual(code, 0)
-      }),
-    30_000
+  it.live("does not keep that process alive", () =>
+    Effect.gen(function* () {
+      const { child, said } = yield* start("idle")
+      assert.strictEqual(said, "serves")
+      const code = yield* Effect.callback<number | null>((resume) => {
+        if (child.exitCode !== null) return resume(Effect.succeed(child.exitCode))
+        child.once("exit", (code) => resume(Effect.succeed(code)))
+      })
+      assert.strictEqual(code, 0)
+    })
   )
 
   const name = `ferrule-${createHash("sha256").update("one-process-workshop").digest("hex").slice(0, 24)}`
@@ -290,17 +278,14 @@ describe("a connector with the memory store, over HTTP in production", () => {
     })
   )
 
-  it.live(
-    "is told by the environment of its process",
-    () =>
-      Effect.gen(function* () {
-        const env = { NODE_ENV: "production" }
-        const refused = yield* start("layerHttpServer", { env })
-        assert.include(refused.said, `An instance of ${connectorName} on the memory store, over HTTP in production`)
-        const accepted = yield* start("layerHttpServer, singleInstance", { env })
-        assert.strictEqual(accepted.said, "serves")
-      }),
-    30_000
+  it.live("is told by the environment of its process", () =>
+    Effect.gen(function* () {
+      const env = { NODE_ENV: "production" }
+      const refused = yield* start("layerHttpServer", { env })
+      assert.include(refused.said, `An instance of ${connectorName} on the memory store, over HTTP in production`)
+      const accepted = yield* start("layerHttpServer, singleInstance", { env })
+      assert.strictEqual(accepted.said, "serves")
+    })
   )
 
   it.live("needs no word where the store is shared, on stdio, or elsewhere than in production", () =>
