@@ -1,5 +1,5 @@
 /**
- * The tables that `pnpm peers` prints, at most 120 columns wide.
+ * The tables that `pnpm bench:peers` prints, at most 120 columns wide.
  */
 import { type Case, cases } from "./Cases.ts"
 import type { Answer } from "./Peer.ts"

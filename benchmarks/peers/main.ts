@@ -1,5 +1,5 @@
 /**
- * Plays the same cases with Ferrule and with the libraries that make writes idempotent on Node: `pnpm peers`.
+ * Plays the same cases with Ferrule and with the libraries that make writes idempotent on Node: `pnpm bench:peers`.
  *
  * Each is set up as its documentation says, over its own store in memory. The figures are how many entries the order book
  * has in the end, and what each call was answered with. An entry too many is a write made twice.
